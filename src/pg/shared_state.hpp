@@ -1,0 +1,90 @@
+// The library's shared memory: one entry per database that has a worker, and the request slots.
+// Sized while preloading (version 15 has no registry for later segments). Protected by one spinlock
+// per part, held for a few instructions and never across a call that may raise.
+#pragma once
+#include "pg/guard.hpp"
+
+namespace billstack::pg {
+
+inline constexpr int max_databases = 64;
+inline constexpr int slot_count = 32;
+inline constexpr std::size_t slot_request_size = 64 * 1024;
+inline constexpr std::size_t slot_answer_size = 256 * 1024;
+
+// The launcher's view of a database. docs/architecture.md, "Launcher" draws the transitions.
+enum class DatabaseState : std::int32_t {
+    absent,       // no worker wanted: no mark, no extension, or not looked at yet
+    starting,     // registered with the postmaster
+    running,      // the worker has said so
+    backing_off,  // ended badly; restart at retry_at
+    held          // a DDL command on the database keeps the worker away
+};
+
+// Plain data; `lock` of SharedState protects all of it.
+struct DatabaseEntry {
+    Oid database;            // InvalidOid: the entry is free
+    DatabaseState state;
+    pid_t worker_pid;        // 0: none
+    int worker_procno;       // index of its PGPROC, for its latch; -1: none
+    pid_t held_by;           // backend that holds the database, 0: none
+    bool leave;              // the worker is asked to end with exit code 0
+    bool work_waiting;       // set at commit: rows the worker should look at
+    bool extension_missing;  // the worker found no extension: nothing to restart
+    std::int32_t failures;   // in a row
+    TimestampTz retry_at;
+    TimestampTz started_at;
+    TimestampTz last_turn_at;
+    char worker_version[16]; // of the library the worker runs
+    char last_error[256];
+};
+
+enum class SlotState : std::int32_t { free, filling, queued, taken, answered, abandoned };
+
+// Offsets into `request` and `answer`, which hold length-prefixed fields.
+struct RequestSlot {
+    SlotState state;
+    Oid database;
+    pid_t backend_pid;
+    int backend_procno;
+    std::uint64_t generation; // guards against answering a slot's next user
+    std::uint32_t request_length;
+    std::uint32_t answer_length;
+    char request[slot_request_size]; // holds the key: wiped by the worker as soon as it is read
+    char answer[slot_answer_size];
+};
+
+struct SharedState {
+    slock_t lock;
+    pid_t launcher_pid;
+    int launcher_procno;
+    DatabaseEntry databases[max_databases];
+    RequestSlot slots[slot_count];
+};
+
+// In _PG_init while preloading: hooks that reserve and initialise.
+void reserve_shared_state();
+// nullptr when the library is not preloaded.
+SharedState *shared_state();
+// Throws core::Error(not_ready) with the line to add to postgresql.conf.
+SharedState &require_shared_state();
+
+// Sets the latch of the process with this index; nothing happens for -1.
+void set_latch_of(int procno) noexcept;
+int own_procno() noexcept;
+
+// Entry of a database; nullptr when there is none. Call with the lock held.
+DatabaseEntry *find_entry(SharedState &state, Oid database) noexcept;
+DatabaseEntry *find_or_make_entry(SharedState &state, Oid database) noexcept; // nullptr: table full
+
+class SpinGuard {
+  public:
+    explicit SpinGuard(SharedState &state) noexcept : state_(state) { SpinLockAcquire(&state_.lock); }
+    ~SpinGuard() { SpinLockRelease(&state_.lock); }
+    SpinGuard(const SpinGuard &) = delete;
+    SpinGuard &operator=(const SpinGuard &) = delete;
+
+  private:
+    SharedState &state_;
+};
+
+} // namespace billstack::pg

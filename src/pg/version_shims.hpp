@@ -1,0 +1,40 @@
+// What differs between PostgreSQL 15, 16, 17 and 18, in one place. Included by pg/server.hpp only.
+#pragma once
+
+namespace billstack::pg {
+
+inline WaitEventSet *create_wait_event_set(int event_count) {
+#if PG_VERSION_NUM >= 170000
+    return CreateWaitEventSet(nullptr, event_count);
+#else
+    return CreateWaitEventSet(TopMemoryContext, event_count);
+#endif
+}
+
+inline bool owns_database(Oid database, Oid role) {
+#if PG_VERSION_NUM >= 160000
+    return object_ownercheck(DatabaseRelationId, database, role);
+#else
+    return pg_database_ownercheck(database, role);
+#endif
+}
+
+inline bool owns_schema(Oid schema, Oid role) {
+#if PG_VERSION_NUM >= 160000
+    return object_ownercheck(NamespaceRelationId, schema, role);
+#else
+    return pg_namespace_ownercheck(schema, role);
+#endif
+}
+
+// Wait events have names of their own from 17 on; before that all extensions share one.
+inline uint32 wait_event(const char *name) {
+#if PG_VERSION_NUM >= 170000
+    return WaitEventExtensionNew(name);
+#else
+    (void)name;
+    return PG_WAIT_EXTENSION;
+#endif
+}
+
+} // namespace billstack::pg

@@ -1,0 +1,12 @@
+// Waking the worker of this database when the current transaction commits, and only then.
+#pragma once
+#include "pg/guard.hpp"
+
+namespace billstack::pg {
+
+// Called after writing a row the worker should look at. One callback a process, registered once.
+void wake_worker_at_commit();
+// The same for the launcher: the database has got or lost the extension.
+void wake_launcher_at_commit();
+
+} // namespace billstack::pg

@@ -1,0 +1,66 @@
+// The catalogue of mirrored kinds: the one table that says where a kind is listed, which columns
+// its table has and where in the object their values are found, and which lists inside it are
+// children with a table of their own. Adding a kind is adding an entry here.
+#pragma once
+#include "core/pure.hpp"
+
+#include <span>
+#include <string_view>
+
+namespace billstack::stripe {
+
+enum class ColumnType {
+    text,
+    bigint,
+    numeric,
+    boolean,
+    timestamp, // unix seconds in JSON, timestamptz in the mirror
+    reference, // an id, or an object whose "id" is taken; text in the mirror
+    jsonb      // metadata only: nested values otherwise stay in _raw
+};
+
+struct Column {
+    std::string_view name;
+    ColumnType type;
+    // Dotted paths, tried in order; the first that is present and not null wins. A number as path
+    // step indexes an array. Stripe moves fields between API versions, hence several.
+    std::span<const std::string_view> paths;
+};
+
+// The expression is over columns, e.g. "lower(email)"; kind of index is btree.
+struct Index {
+    std::string_view suffix;     // index name: <table>_<suffix>_idx
+    std::string_view expression;
+};
+
+struct Kind;
+
+struct ChildList {
+    std::string_view field;         // member of the parent that holds the list object
+    const Kind *kind;               // of the elements
+    std::string_view parent_column; // column of the child's table that holds the parent's id
+    // Where the rest is read when has_more: "{id}" is replaced by the parent's id.
+    std::string_view more_path;     // "/v1/invoices/{id}/lines"
+    std::string_view more_param;    // query parameter carrying the parent's id, or empty
+};
+
+struct Kind {
+    std::string_view name;      // "customer": name in `objects`
+    std::string_view table;     // "customers"
+    std::string_view list_path; // "/v1/customers"; empty for children
+    std::string_view list_params; // fixed query, e.g. "status=all"; may be empty
+    bool filters_by_created;
+    bool is_default;            // one of the six copied by a plain backfill
+    std::span<const Column> columns; // the first is id
+    std::span<const Index> indexes;
+    std::span<const ChildList> children;
+};
+
+// Every kind, parents before their children, in the fixed order in which rows are written.
+std::span<const Kind *const> all_kinds();
+// nullptr when there is none of that name.
+const Kind *find_kind(std::string_view name);
+// The version of the mirror's layout; raised whenever a kind, column or index is added.
+inline constexpr int mirror_version = 1;
+
+} // namespace billstack::stripe

@@ -1,0 +1,47 @@
+// Object catalogue -> DDL text of one mirror schema. The only file besides the stores that writes
+// SQL. Text only: pg/ executes it as the mirror's owner.
+#pragma once
+#include "stripe/object_catalog.hpp"
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace billstack::sync {
+
+// Double-quoted identifier, embedded quotes doubled.
+std::string quote_identifier(std::string_view name);
+std::string quote_literal(std::string_view text);
+
+// CREATE TABLE, COMMENTs and CREATE INDEX statements for the kind and its children, in order.
+std::vector<std::string> create_table_statements(std::string_view schema, const stripe::Kind &kind);
+// A column of the mirror, catalogue columns and the ones that start with '_'.
+struct MirrorColumn {
+    std::string name;
+    std::string type; // as format_type() prints it: "text", "bigint", "timestamp with time zone"...
+    std::string options; // "NOT NULL", "COMPRESSION lz4", may be empty
+};
+std::vector<MirrorColumn> mirror_columns(const stripe::Kind &kind);
+std::string add_column_statement(std::string_view schema, const stripe::Kind &kind,
+                                 const MirrorColumn &column);
+// UPDATE that fills a catalogue column from _raw, for upgrade_mirror.
+std::string fill_column_statement(std::string_view schema, const stripe::Kind &kind,
+                                  const stripe::Column &column);
+struct MirrorIndex {
+    std::string name;
+    std::string statement;
+};
+std::vector<MirrorIndex> mirror_indexes(std::string_view schema, const stripe::Kind &kind);
+
+// The set-based statements of the store. Parameters are arrays, in this order: catalogue columns
+// (text[]/bigint[]/... as upsert_parameter_types() says), _raw json[], _digest bytea[], then scalars
+// _as_of timestamptz, _as_of_end timestamptz, _source text, _api_version text.
+std::string upsert_statement(std::string_view schema, const stripe::Kind &kind);
+std::vector<std::string_view> upsert_parameter_types(const stripe::Kind &kind);
+// $1 text[] ids -> id, _as_of, _as_of_end, _digest, _deleted_at is not null
+std::string stored_states_statement(std::string_view schema, const stripe::Kind &kind);
+// $1 text[] parent ids (complete lists only), $2 text[] child ids that exist, $3, $4 as-of window:
+// children of those parents that are not in $2 and not newer become tombstones.
+std::string tombstone_missing_statement(std::string_view schema, const stripe::ChildList &list);
+
+} // namespace billstack::sync
