@@ -1,0 +1,83 @@
+#!/bin/bash
+# Installs the Debian packages that are missing, and only those, saying which and why.
+# No database cluster is created, and apt packages are all that changes.
+# Usage: install_deps.sh [--check]    --check only lists what is missing (exit 1 if anything is)
+. "$(dirname "$0")/common.sh"
+
+command -v dpkg-query >/dev/null ||
+    die "this is not a Debian system: install the packages named in $0 by your system's means"
+
+installed() { [ "$(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
+
+# The server's major version: that of PG_CONFIG if there is one, else the release's default.
+major=$("$PG_CONFIG" --version 2>/dev/null | sed 's/^PostgreSQL \([0-9]*\).*/\1/' || true)
+server_packages() {
+    [ -n "$major" ] || major=$(apt-cache depends postgresql 2>/dev/null | sed -n 's/.*Depends: postgresql-\([0-9]*\)$/\1/p')
+    [ -n "$major" ] || major=15
+    printf '%s|%s\n' \
+        "postgresql-$major" "the server that demo and tests copy" \
+        "postgresql-server-dev-$major" "headers, PGXS, pg_regress, PostgreSQL::Test"
+}
+
+wanted() {
+    cat <<'END'
+g++|the compiler
+cmake|builds the unit tests and the Stripe simulator
+pkg-config|finds jansson for CMake
+libcurl4-openssl-dev|HTTP
+libssl-dev|sealing of keys
+libjansson-dev|JSON
+libsimdjson-dev|JSON of whole pages
+ca-certificates|certificates to trust when Stripe itself is called
+libgtest-dev|C++ unit tests
+libgmock-dev|C++ unit tests
+libipc-run-perl|TAP tests
+END
+    if ! command -v node >/dev/null; then echo "nodejs|Stripe's own library tries the simulator"; fi
+    if ! command -v npm >/dev/null; then echo "npm|fetches Stripe's own library"; fi
+    server_packages
+}
+
+list_missing() {
+    while IFS='|' read -r package why; do
+        installed "$package" || printf '%s|%s\n' "$package" "$why"
+    done < <(wanted)
+}
+
+missing=$(list_missing)
+[ -n "$missing" ] || exit 0
+if [ "${1:-}" = --check ]; then
+    printf '%s\n' "$missing" | sed 's/^\([^|]*\)|/\1: /'
+    exit 1
+fi
+
+as_root=()
+if [ "$(id -u)" != 0 ]; then
+    command -v sudo >/dev/null || die "packages are missing; run this as root or install sudo:" $'\n'"$missing"
+    as_root=(sudo)
+fi
+
+"${as_root[@]}" apt-get -qq update || note "apt-get update failed; trying with the lists there are"
+missing=$(list_missing)     # the lists may only now tell the server's version
+note "Installing the Debian packages that are missing:"
+printf '%s\n' "$missing" | awk -F'|' '{ printf "  %-26s %s\n", $1, $2 }' >&2
+mapfile -t packages < <(cut -d'|' -f1 <<<"$missing")
+
+# Debian's server package creates and starts a cluster of its own unless told otherwise. It is told by a
+# file that is there only during the installation.
+no_cluster=
+if ! installed "postgresql-$major"; then
+    no_cluster=/etc/postgresql-common/createcluster.d/billstack-install.conf
+    had_dir=
+    if [ -d "${no_cluster%/*}" ]; then had_dir=yes; fi
+    undo() {
+        "${as_root[@]}" rm -f "$no_cluster"
+        [ -n "$had_dir" ] || "${as_root[@]}" rmdir --ignore-fail-on-non-empty "${no_cluster%/*}"
+    }
+    trap undo EXIT
+    "${as_root[@]}" mkdir -p "${no_cluster%/*}"
+    echo "create_main_cluster = false" | "${as_root[@]}" tee "$no_cluster" >/dev/null
+fi
+
+"${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends \
+    -o Dpkg::Use-Pty=0 "${packages[@]}" </dev/null >&2 || die "apt-get could not install: ${packages[*]}"
