@@ -1,0 +1,150 @@
+#include "sync/backfill.hpp"
+
+#include "json/json.hpp"
+
+#include <algorithm>
+
+namespace billstack::sync {
+
+BackfillRun::BackfillRun(stripe::Caller &caller, const core::Clock &clock, WalkerOptions options,
+                         std::vector<RangeSpec> ranges, bool start_known)
+    : caller_(caller), clock_(clock), options_(std::move(options)),
+      phase_(start_known ? Phase::copying : Phase::opening) {
+    for (RangeSpec &range : ranges) {
+        walkers_.push_back(std::make_unique<RangeWalker>(caller_, clock_, *range.kind,
+                                                         range.range_no, std::move(range.position),
+                                                         options_));
+    }
+}
+
+BackfillRun::~BackfillRun() { stop(); }
+
+void BackfillRun::open() {
+    stripe::Call call;
+    call.path = "/v1/events";
+    call.params.emplace_back("limit", "1");
+    call.key = options_.key;
+    call.timeout = options_.timeout;
+    call.retry = options_.retry;
+    opening_call_ = caller_.submit(std::move(call));
+    reopen_at_.reset();
+}
+
+// The event cursor is taken before the first page, so that what changes during the run can be
+// caught up from events. A key that may not read events still tells Stripe's time.
+void BackfillRun::on_opened(const stripe::CallResult &result) {
+    using stripe::CallStatus;
+    opening_call_.reset();
+    if (result.status == CallStatus::key_rejected) {
+        fatal_ = core::Error(core::Code::stripe_key_rejected, "Stripe rejected the key");
+        phase_ = Phase::finished;
+        return;
+    }
+    bool answered = result.status == CallStatus::ok || result.status == CallStatus::forbidden ||
+                    result.status == CallStatus::refused;
+    if (!answered || result.window_start == 0) {
+        int seconds = std::min(60, 1 << std::min(open_failures_++, 6));
+        reopen_at_ = clock_.mono() + std::chrono::seconds(seconds);
+        return;
+    }
+    start_.stripe_time = result.window_start;
+    if (result.status == CallStatus::ok) {
+        try {
+            start_.newest_event_id =
+                json::Node::parse(result.body).text_at("data.0.id").value_or("");
+        } catch (const core::Error &) {
+            reopen_at_ = clock_.mono() + std::chrono::seconds(1);
+            return;
+        }
+    }
+    phase_ = Phase::copying;
+}
+
+void BackfillRun::advance() {
+    if (phase_ == Phase::opening && !opening_call_ &&
+        (!reopen_at_ || clock_.mono() >= *reopen_at_)) {
+        open();
+    }
+    if (phase_ != Phase::copying) {
+        return;
+    }
+    for (auto &walker : walkers_) {
+        walker->advance();
+    }
+    check_finished();
+}
+
+bool BackfillRun::owns(stripe::CallId id) const {
+    return opening_call_ == id ||
+           std::any_of(walkers_.begin(), walkers_.end(),
+                       [&](const auto &walker) { return walker->owns(id); });
+}
+
+void BackfillRun::on_result(stripe::CallResult result) {
+    if (opening_call_ == result.id) {
+        on_opened(result);
+        advance();
+        return;
+    }
+    for (auto &walker : walkers_) {
+        if (!walker->owns(result.id)) {
+            continue;
+        }
+        walker->on_result(std::move(result));
+        if (walker->state() == RangeWalker::State::failed &&
+            walker->error_code() == core::Code::stripe_key_rejected) {
+            fatal_ = core::Error(core::Code::stripe_key_rejected, walker->error());
+            stop();
+            phase_ = Phase::finished;
+        }
+        break;
+    }
+    check_finished();
+}
+
+void BackfillRun::check_finished() {
+    if (phase_ == Phase::copying &&
+        std::all_of(walkers_.begin(), walkers_.end(), [](const auto &walker) {
+            return walker->state() == RangeWalker::State::done ||
+                   walker->state() == RangeWalker::State::failed;
+        })) {
+        phase_ = Phase::finished;
+    }
+}
+
+RangeWalker *BackfillRun::next_ready() {
+    if (phase_ != Phase::copying) {
+        return nullptr;
+    }
+    for (std::size_t i = 0; i < walkers_.size(); ++i) {
+        RangeWalker &walker = *walkers_[(turn_ + i) % walkers_.size()];
+        if (walker.ready_page() != nullptr) {
+            turn_ = (turn_ + i + 1) % walkers_.size();
+            return &walker;
+        }
+    }
+    return nullptr;
+}
+
+std::optional<core::MonoTime> BackfillRun::next_retry() const {
+    std::optional<core::MonoTime> earliest = reopen_at_;
+    for (const auto &walker : walkers_) {
+        auto at = walker->retry_at();
+        if (at && (!earliest || *at < *earliest)) {
+            earliest = at;
+        }
+    }
+    return earliest;
+}
+
+void BackfillRun::stop() {
+    if (opening_call_) {
+        caller_.cancel(*opening_call_);
+        opening_call_.reset();
+    }
+    for (auto &walker : walkers_) {
+        walker->stop();
+    }
+}
+
+} // namespace billstack::sync

@@ -1,0 +1,108 @@
+// Walks one time range of one kind: page after page, newest first, with the sub-lists that go past
+// the embedded ten. One page is fetched ahead of the one being written. States:
+//
+//   walking --(no more pages)--> exhausted --(last page written)--> done
+//      |  ^
+//      v  | retry_at reached                    walking --(refused for good)--> failed
+//   waiting  (Stripe unreachable, rate limited)
+//
+// A cursor whose object was deleted is refused by Stripe; the range then starts again at the second
+// of the last object seen, and rows that are already there are recognised as unchanged.
+#pragma once
+#include "core/error.hpp"
+#include "stripe/caller.hpp"
+#include "sync/apply.hpp"
+
+#include <deque>
+#include <map>
+#include <optional>
+#include <string>
+
+namespace billstack::sync {
+
+// What is left of a range; stored in billstack_internal.backfill_range. Unix seconds.
+struct RangePosition {
+    std::optional<std::int64_t> created_gte;
+    std::optional<std::int64_t> created_lte;
+    std::string cursor; // id of the last object written, empty at the start
+    std::optional<std::int64_t> cursor_created;
+};
+
+// A page ready to be written, and where the range stands once it is.
+struct PendingPage {
+    std::unique_ptr<FetchedPage> fetched;
+    RangePosition after;
+    std::optional<std::int64_t> newest_created;
+    bool last = false;    // nothing is left of the range
+    int open_calls = 0;   // child pages still on their way
+};
+
+struct WalkerOptions {
+    std::shared_ptr<const core::SecretBytes> key;
+    core::Milliseconds timeout{30000};
+    stripe::RetryPolicy retry{5, true, core::Milliseconds{120000}};
+    int page_size = 100;
+    int pages_ahead = 2; // fetched and not yet written, at most
+};
+
+class RangeWalker {
+  public:
+    enum class State { walking, waiting, exhausted, done, failed };
+
+    RangeWalker(stripe::Caller &caller, const core::Clock &clock, const stripe::Kind &kind,
+                int range_no, RangePosition position, WalkerOptions options);
+
+    const stripe::Kind &kind() const { return kind_; }
+    int range_no() const { return range_no_; }
+    State state() const { return state_; }
+    // Why the range waits or failed; plain words, no secret.
+    const std::string &error() const { return error_; }
+    // The code of a failure: stripe_key_rejected ends the whole run, others this kind only.
+    core::Code error_code() const { return error_code_; }
+    std::optional<core::MonoTime> retry_at() const;
+
+    void advance();             // submits what may be submitted now
+    bool owns(stripe::CallId id) const { return calls_.contains(id); }
+    void on_result(stripe::CallResult result);
+    // The oldest page when it is complete, else nullptr.
+    PendingPage *ready_page();
+    void page_written(); // of ready_page()
+    void stop();         // forgets all calls
+
+  private:
+    struct Purpose {
+        PendingPage *page = nullptr; // null: the call is for the next list page
+        const stripe::ChildList *list = nullptr;
+        std::string parent_id;
+    };
+    void submit_list_page();
+    void submit_child_page(PendingPage &page, const stripe::ChildList &list,
+                           const std::string &parent_id, const std::string &after_id);
+    void accept_list_page(stripe::CallResult &result);
+    void accept_child_page(const Purpose &purpose, stripe::CallResult &result);
+    void on_failure(const Purpose &purpose, const stripe::CallResult &result);
+    void wait_and_start_over(std::string reason);
+    void fail(core::Code code, std::string reason);
+    void drop_unwritten();
+    void restart_after_lost_cursor();
+    bool is_lost_cursor(const Purpose &purpose, const stripe::CallResult &result) const;
+
+    stripe::Caller &caller_;
+    const core::Clock &clock_;
+    const stripe::Kind &kind_;
+    int range_no_;
+    WalkerOptions options_;
+    State state_ = State::walking;
+    RangePosition written_; // what the table holds
+    RangePosition fetched_; // where the next list page starts
+    bool list_call_open_ = false;
+    bool all_fetched_ = false;
+    int failures_ = 0;
+    core::MonoTime retry_at_{};
+    std::string error_;
+    core::Code error_code_ = core::Code::internal;
+    std::deque<std::unique_ptr<PendingPage>> pages_;
+    std::map<stripe::CallId, Purpose> calls_;
+};
+
+} // namespace billstack::sync
