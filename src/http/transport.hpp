@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -22,19 +23,19 @@ struct Request {
     std::shared_ptr<const core::SecretBytes> bearer;          // sent as Authorization: Bearer
     std::string body;                                         // form-encoded; POST only
     core::Milliseconds timeout{30000};                        // whole transfer, DNS included
-    std::size_t max_response = 32u << 20;                     // bytes of body; more ends the transfer
+    std::size_t max_response = 32u << 20; // bytes of body; more ends the transfer
 };
 
 enum class Failure {
-    none,          // an HTTP answer arrived, whatever its status
-    dns,           // name not resolved
-    connect,       // refused or unreachable
-    tls,           // certificate or handshake refused
-    timeout,       // deadline passed
-    connection,    // cut while sending or receiving
-    too_large,     // response over max_response
-    bad_response,  // not HTTP
-    refused_here   // the request itself is not allowed (scheme, host, header bytes)
+    none,         // an HTTP answer arrived, whatever its status
+    dns,          // name not resolved
+    connect,      // refused or unreachable
+    tls,          // certificate or handshake refused
+    timeout,      // deadline passed
+    connection,   // cut while sending or receiving
+    too_large,    // response over max_response
+    bad_response, // not HTTP
+    refused_here  // the request itself is not allowed (scheme, host, header bytes)
 };
 
 struct Response {
@@ -64,7 +65,8 @@ class Transport {
     virtual void cancel(RequestId id) = 0;
     virtual std::size_t in_flight() const = 0;
     virtual int poll_fd() const = 0;
-    // How long the caller may wait before step() must be called; nullopt = until poll_fd is readable.
+    // How long the caller may wait before step() must be called; nullopt = until poll_fd is
+    // readable.
     virtual std::optional<core::Milliseconds> next_timeout() const = 0;
     // Moves every transfer on and appends what has ended.
     virtual void step(std::vector<Completion> &out) = 0;
