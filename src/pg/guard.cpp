@@ -31,29 +31,40 @@ ErrorData *PgError::release_to(MemoryContext new_parent) noexcept {
 
 namespace detail {
 
+namespace {
+
+struct Copied {
+    MemoryContext context;
+    ErrorData *data;
+};
+
 // The copy is made in a context of its own: one made in the current context would be freed by the
-// abort that follows. Running out of memory here must not jump over the caller.
-void throw_pending_error(MemoryContext memory) {
-    MemoryContext context = nullptr;
-    ErrorData *data = nullptr;
+// abort that follows. Running out of memory here must not jump over the caller. Results go through
+// `copied`, not through locals, which a longjmp may leave with old values.
+void copy_pending_error(Copied *copied) {
     sigjmp_buf *outer = PG_exception_stack;
     ErrorContextCallback *context_stack = error_context_stack;
     sigjmp_buf buffer;
-    MemoryContextSwitchTo(memory);
     if (sigsetjmp(buffer, 0) == 0) {
         PG_exception_stack = &buffer;
-        MemoryContext made = AllocSetContextCreate(TopMemoryContext, "billstack error",
-                                                   ALLOCSET_SMALL_SIZES);
-        *const_cast<MemoryContext volatile *>(&context) = made;
-        MemoryContextSwitchTo(made);
-        *const_cast<ErrorData *volatile *>(&data) = CopyErrorData();
+        copied->context = AllocSetContextCreate(TopMemoryContext, "billstack error",
+                                                ALLOCSET_SMALL_SIZES);
+        MemoryContextSwitchTo(copied->context);
+        copied->data = CopyErrorData();
     }
     PG_exception_stack = outer;
     error_context_stack = context_stack;
+}
+
+} // namespace
+
+void throw_pending_error(MemoryContext memory) {
+    Copied copied{nullptr, nullptr};
+    MemoryContextSwitchTo(memory); // CopyErrorData refuses ErrorContext
+    copy_pending_error(&copied);
     MemoryContextSwitchTo(memory);
     FlushErrorState();
-    throw PgError(*const_cast<MemoryContext volatile *>(&context),
-                  *const_cast<ErrorData *volatile *>(&data));
+    throw PgError(copied.context, copied.data);
 }
 
 } // namespace detail

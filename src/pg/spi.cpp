@@ -25,6 +25,15 @@ Param param_text_array(const std::vector<std::string> &items) {
     return {TEXTARRAYOID, text_array_datum(items), false};
 }
 
+namespace {
+
+// Rows has members named int32 and int64, which would hide the types the server's macros cast to.
+std::int32_t datum_int32(Datum datum) { return DatumGetInt32(datum); }
+std::int64_t datum_int64(Datum datum) { return DatumGetInt64(datum); }
+TimestampTz datum_time(Datum datum) { return DatumGetTimestampTz(datum); }
+
+} // namespace
+
 Datum Rows::value(std::uint64_t row, int column, bool &is_null) const {
     return call([&] {
         return SPI_getbinval(table_->vals[row], table_->tupdesc, column, &is_null);
@@ -62,7 +71,7 @@ std::string Rows::bytes(std::uint64_t row, int column) const {
 std::int32_t Rows::int32(std::uint64_t row, int column) const {
     bool null = true;
     Datum datum = value(row, column, null);
-    return null ? 0 : DatumGetInt32(datum);
+    return null ? 0 : datum_int32(datum);
 }
 
 std::int64_t Rows::int64(std::uint64_t row, int column) const {
@@ -72,7 +81,7 @@ std::int64_t Rows::int64(std::uint64_t row, int column) const {
 std::optional<std::int64_t> Rows::optional_int64(std::uint64_t row, int column) const {
     bool null = true;
     Datum datum = value(row, column, null);
-    return null ? std::nullopt : std::optional<std::int64_t>(DatumGetInt64(datum));
+    return null ? std::nullopt : std::optional<std::int64_t>(datum_int64(datum));
 }
 
 bool Rows::boolean(std::uint64_t row, int column) const {
@@ -90,7 +99,7 @@ Oid Rows::oid(std::uint64_t row, int column) const {
 std::optional<TimestampTz> Rows::time(std::uint64_t row, int column) const {
     bool null = true;
     Datum datum = value(row, column, null);
-    return null ? std::nullopt : std::optional<TimestampTz>(DatumGetTimestampTz(datum));
+    return null ? std::nullopt : std::optional<TimestampTz>(datum_time(datum));
 }
 
 std::vector<std::string> Rows::text_array(std::uint64_t row, int column) const {
@@ -106,7 +115,7 @@ struct Bound {
     std::vector<char> nulls; // 'n' or ' ', as SPI wants it
 };
 
-template <class Params> Bound bind(const Params &params) {
+template <class Params> Bound bind_values(const Params &params) {
     Bound bound;
     for (const Param &param : params) {
         bound.values.push_back(param.value);
@@ -153,13 +162,13 @@ Rows Statement::run(std::initializer_list<Param> params, bool read_only) {
         call([&] { SPI_keepplan(made); });
         plan = made;
     }
-    Bound bound = bind(params);
+    Bound bound = bind_values(params);
     return execute(plan, bound, read_only);
 }
 
 Rows run_once(const std::string &sql, const std::vector<Param> &params, bool read_only) {
     SPIPlanPtr plan = prepare(sql.c_str(), types_of(params));
-    Bound bound = bind(params);
+    Bound bound = bind_values(params);
     Rows rows = execute(plan, bound, read_only);
     call([&] { SPI_freeplan(plan); });
     return rows;
@@ -172,7 +181,7 @@ SPIPlanPtr keep_plan(const std::string &sql, const std::vector<Oid> &types) {
 }
 
 Rows run_plan(SPIPlanPtr plan, const std::vector<Param> &params, bool read_only) {
-    Bound bound = bind(params);
+    Bound bound = bind_values(params);
     return execute(plan, bound, read_only);
 }
 
