@@ -64,7 +64,7 @@ bench: ## objects per second of a backfill beside a plain SQL upsert
 
 ## Tidy
 format: ## clang-format the C++ sources in place
-	find src test -name '*.[ch]pp' -print0 | xargs -0 clang-format -i
+	find src test -name '*.[ch]pp' -print0 | xargs -0 $$(command -v clang-format-14 || echo clang-format) -i
 
 clean: ## remove everything built, the demo's server included
 	@if test -d build; then MAKEFLAGS= MFLAGS= test/demo/demo.sh --clean --quiet; fi
