@@ -15,7 +15,8 @@ namespace billstack::json {
 
 class Node {
   public:
-    // Throws core::Error(bad_argument): syntax, duplicate keys, deeper than 64, larger than 4 MiB.
+    // An object or array. Throws core::Error(bad_argument), whose texts hold nothing of the input:
+    // syntax, duplicate keys, deeper than 64, larger than 4 MiB.
     static Node parse(std::string_view text);
     static Node object();
     static Node array();
@@ -25,16 +26,22 @@ class Node {
     ~Node();
 
     bool is_object() const;
-    // nullopt when the dotted path is absent, null or of another type.
+    // nullopt when the dotted path is absent, null or of another type; "data.0.id" enters the
+    // first item of an array. A U+0000 in a text comes out as U+FFFD: the server's text type cannot
+    // hold it.
     std::optional<std::string> text_at(std::string_view dotted_path) const;
     std::optional<std::int64_t> integer_at(std::string_view dotted_path) const;
     std::optional<bool> boolean_at(std::string_view dotted_path) const;
 
-    // Building; on an object. A nullopt or nullptr sets null. Strings must be UTF-8, else U+FFFD.
+    // Building; on an object. A nullopt or nullptr sets null. What is not UTF-8, and U+0000, which
+    // jsonb refuses, becomes U+FFFD. A key set twice keeps its place and the last value.
     Node &set(const char *key, std::string_view text);
+    Node &set(const char *key, const std::string &text);
     Node &set(const char *key, const char *text);
     Node &set(const char *key, const std::optional<std::string> &text);
     Node &set(const char *key, std::int64_t number);
+    Node &set(const char *key, int number);
+    Node &set(const char *key, std::optional<std::int64_t> number);
     Node &set(const char *key, bool value);
     Node &set(const char *key, std::optional<bool> value);
     Node &set(const char *key, Node value);
