@@ -93,7 +93,7 @@ sk_test_* | rk_test_*) export STRIPE_SECRET_KEY ;;
 *) die "STRIPE_SECRET_KEY is not a test key (sk_test_... or rk_test_...); the demo takes no live keys" ;;
 esac
 
-"$env_dir/install_deps.sh"
+"$env_dir/install_deps.sh" demo
 continue_where_the_server_can_read test/demo/demo.sh
 mkdir -p "$build"
 cd "$top"

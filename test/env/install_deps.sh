@@ -1,8 +1,14 @@
 #!/bin/bash
 # Installs the Debian packages that are missing, and only those, saying which and why.
 # No database cluster is created, and apt packages are all that changes.
-# Usage: install_deps.sh [--check]    --check only lists what is missing (exit 1 if anything is)
+# Usage: install_deps.sh [--check] [demo]
+#   demo     only what building and the demo need, without the tests' packages
+#   --check  only lists what is missing (exit 1 if anything is)
 . "$(dirname "$0")/common.sh"
+
+check=
+if [ "${1:-}" = --check ]; then check=yes; shift; fi
+purpose=${1:-everything}
 
 command -v dpkg-query >/dev/null ||
     die "this is not a Debian system: install the packages named in $0 by your system's means"
@@ -10,10 +16,12 @@ command -v dpkg-query >/dev/null ||
 installed() { [ "$(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
 
 # The server's major version: that of PG_CONFIG if there is one, else the release's default.
-major=$("$PG_CONFIG" --version 2>/dev/null | sed 's/^PostgreSQL \([0-9]*\).*/\1/' || true)
-server_packages() {
+find_major() {
+    major=$("$PG_CONFIG" --version 2>/dev/null | sed 's/^PostgreSQL \([0-9]*\).*/\1/' || true)
     [ -n "$major" ] || major=$(apt-cache depends postgresql 2>/dev/null | sed -n 's/.*Depends: postgresql-\([0-9]*\)$/\1/p')
     [ -n "$major" ] || major=15
+}
+server_packages() {
     printf '%s|%s\n' \
         "postgresql-$major" "the server that demo and tests copy" \
         "postgresql-server-dev-$major" "headers, PGXS, pg_regress, PostgreSQL::Test"
@@ -29,13 +37,16 @@ libssl-dev|sealing of keys
 libjansson-dev|JSON
 libsimdjson-dev|JSON of whole pages
 ca-certificates|certificates to trust when Stripe itself is called
+END
+    server_packages
+    [ "$purpose" != demo ] || return 0
+    cat <<'END'
 libgtest-dev|C++ unit tests
 libgmock-dev|C++ unit tests
 libipc-run-perl|TAP tests
 END
     if ! command -v node >/dev/null; then echo "nodejs|Stripe's own library tries the simulator"; fi
     if ! command -v npm >/dev/null; then echo "npm|fetches Stripe's own library"; fi
-    server_packages
 }
 
 list_missing() {
@@ -44,9 +55,10 @@ list_missing() {
     done < <(wanted)
 }
 
+find_major
 missing=$(list_missing)
 [ -n "$missing" ] || exit 0
-if [ "${1:-}" = --check ]; then
+if [ -n "$check" ]; then
     printf '%s\n' "$missing" | sed 's/^\([^|]*\)|/\1: /'
     exit 1
 fi
@@ -58,7 +70,8 @@ if [ "$(id -u)" != 0 ]; then
 fi
 
 "${as_root[@]}" apt-get -qq update || note "apt-get update failed; trying with the lists there are"
-missing=$(list_missing)     # the lists may only now tell the server's version
+find_major      # the lists may only now tell the server's version
+missing=$(list_missing)
 note "Installing the Debian packages that are missing:"
 printf '%s\n' "$missing" | awk -F'|' '{ printf "  %-26s %s\n", $1, $2 }' >&2
 mapfile -t packages < <(cut -d'|' -f1 <<<"$missing")
