@@ -72,7 +72,8 @@ fi
 "${as_root[@]}" apt-get -qq update || note "apt-get update failed; trying with the lists there are"
 find_major      # the lists may only now tell the server's version
 missing=$(list_missing)
-note "Installing the Debian packages that are missing:"
+mkdir -p "$build"
+note "Installing the Debian packages that are missing (a few minutes on a bare machine):"
 printf '%s\n' "$missing" | awk -F'|' '{ printf "  %-26s %s\n", $1, $2 }' >&2
 mapfile -t packages < <(cut -d'|' -f1 <<<"$missing")
 
@@ -93,4 +94,8 @@ if ! installed "postgresql-$major"; then
 fi
 
 "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends \
-    -o Dpkg::Use-Pty=0 "${packages[@]}" </dev/null >&2 || die "apt-get could not install: ${packages[*]}"
+    -o Dpkg::Use-Pty=0 "${packages[@]}" </dev/null >"$build/apt.log" 2>&1 || {
+    tail -n 20 "$build/apt.log" >&2
+    die "apt-get could not install the packages (all of its words: $build/apt.log)"
+}
+note "Installed."

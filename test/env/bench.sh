@@ -1,0 +1,16 @@
+#!/bin/bash
+# What "make bench" runs: builds, makes the private copy of the server and starts test/bench/run.sh, which
+# finds both where test/env/common.sh says.
+# Usage: bench.sh [ARGUMENT of run.sh...]
+. "$(dirname "$0")/common.sh"
+
+"$top/test/env/install_deps.sh" demo
+continue_where_the_server_can_read test/env/bench.sh "$@"
+mkdir -p "$build"
+{
+    make -C "$top" -j "$jobs" all
+    "$top/test/env/server_tree.sh"
+    cmake -S "$top" -B "$build/cmake"
+    cmake --build "$build/cmake" -j "$jobs"
+} >"$build/bench-build.log" 2>&1 || { tail -n 30 "$build/bench-build.log" >&2; die "the build failed"; }
+exec "$top/test/bench/run.sh" "$@"
