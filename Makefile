@@ -8,7 +8,6 @@ PG_CONFIG ?= pg_config
 CXX ?= g++
 export PG_CONFIG
 
-extension = @$(MAKE) --no-print-directory -f extension.mk
 # make's own variables must not leak into the makes that the scripts start
 script = @MAKEFLAGS= MFLAGS= test/env
 
@@ -16,16 +15,16 @@ script = @MAKEFLAGS= MFLAGS= test/env
 
 ## Build and install
 all: preflight ## build the extension against PG_CONFIG (the default)
-	$(extension) all
+	@$(MAKE) --no-print-directory -f extension.mk all
 
 install: all ## install it there (DESTDIR is honoured)
-	$(extension) install
+	@$(MAKE) --no-print-directory -f extension.mk install
 
 uninstall: preflight ## remove it from there
-	$(extension) uninstall
+	@$(MAKE) --no-print-directory -f extension.mk uninstall
 
 installcheck: preflight ## pg_regress against the running server of PG_CONFIG, extension installed
-	$(extension) installcheck
+	@$(MAKE) --no-print-directory -f extension.mk installcheck
 
 deps: ## install the Debian packages that are missing, saying which and why
 	$(script)/install_deps.sh

@@ -1,6 +1,6 @@
 # The extension itself, built by PGXS. Kept apart from the Makefile because PGXS claims the target
 # "check" for itself and cannot even be included on a machine without PostgreSQL's development files.
-# Called by the Makefile: make -f extension.mk PG_CONFIG=...
+# Called by the Makefile: make -f extension.mk PG_CONFIG=... (V=1 shows the compiler's arguments)
 
 EXTENSION = billstack
 MODULE_big = billstack
@@ -44,7 +44,7 @@ override CPPFLAGS := $(filter-out -I. -I./,$(patsubst -I$(includedir_server),-is
 
 build/obj/%.o: src/%.cpp extension.mk billstack.control
 	@mkdir -p $(@D)
-	$(CXX) $(CXXFLAGS) $(CPPFLAGS) -MMD -MP -c -o $@ $<
+	$(if $(V),,@echo '  CXX $<'; )$(CXX) $(CXXFLAGS) $(CPPFLAGS) -MMD -MP -c -o $@ $<
 
 -include $(OBJS:.o=.d)
 
