@@ -1,0 +1,52 @@
+// The /v1 API: authentication, routes, answers. Knows nothing of sockets, faults or the ledger.
+#pragma once
+
+#include "request.hpp"
+#include "response.hpp"
+#include "store.hpp"
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+namespace stripe_sim {
+
+/// "/v1/invoices/in_x/lines" -> "/v1/invoices/{id}/lines": what statistics and rate limits count by.
+std::string path_template(std::string_view path);
+/// The key of the Authorization header, Bearer or Basic. Empty when there is none.
+std::string caller_key(const Request &request);
+
+class Api {
+  public:
+    Api(const std::vector<AccountConfig> &accounts, size_t cache_bytes);
+
+    /// Never throws for what a client can send.
+    void handle(const Request &request, Response &response);
+
+    /// Null for an unknown id; the first account for an empty one.
+    Store *find_account(std::string_view id);
+    /// Null when the caller's key is unknown.
+    const Store *caller_account(const Request &request) const;
+    const std::vector<std::unique_ptr<Store>> &accounts() const { return stores_; }
+
+  private:
+    struct Caller {
+        Store *store;
+        const KeyConfig *key;
+    };
+    Caller authenticate(const Request &request) const;
+    void route(const Request &request, Response &response);
+    void get(const Caller &caller, const Request &request, Response &response);
+    void read_one(const Caller &caller, const KindInfo &kind, const std::string &id,
+                  Response &response);
+    void list_children(const Caller &caller, const KindInfo &kind, const std::string &parent,
+                       const Request &request, Response &response);
+
+    CacheBudget cache_;
+    std::vector<std::unique_ptr<Store>> stores_;
+    std::unordered_map<std::string, Caller> callers_;
+};
+
+} // namespace stripe_sim

@@ -1,0 +1,153 @@
+// The control endpoints under /_sim/: statistics, ledger, faults, latency, and the objects
+// themselves, for tests that compare a mirror with what was served.
+#include "simulator.hpp"
+
+#include "api_error.hpp"
+#include "lists.hpp"
+
+namespace stripe_sim {
+
+static ApiError bad_control(const std::string &message) { return {400, message}; }
+
+static std::vector<std::string> split(std::string_view path) {
+    std::vector<std::string> out;
+    while (!path.empty()) {
+        path.remove_prefix(1);
+        size_t end = std::min(path.find('/'), path.size());
+        out.push_back(percent_decode(path.substr(0, end), false));
+        path.remove_prefix(end);
+    }
+    return out;
+}
+
+static std::string parameter(const Request &request, std::string_view name) {
+    for (const Parameter &one : parse_query(request.query))
+        if (one.full_name == name)
+            return one.value;
+    return {};
+}
+
+void Simulator::handle_control(const Request &request, Response &response) {
+    try {
+        control(request, response);
+    } catch (const ApiError &error) {
+        response.status = error.status;
+        response.body = error_body(error);
+    } catch (const std::exception &error) {
+        response.status = 400;
+        response.body = error_body({400, error.what()});
+    }
+}
+
+std::string Simulator::statistics() const {
+    ServerCounters counters = server_ != nullptr ? server_->counters() : ServerCounters{};
+    auto line = [](std::string_view name, uint64_t value) {
+        return ",\n  \"" + std::string{name} + "\": " + std::to_string(value);
+    };
+    return "{\n  " + ledger_.statistics() + line("bytes_in", counters.bytes_in) +
+           line("bytes_out", counters.bytes_out) +
+           line("connections_accepted", counters.accepted) +
+           line("connections_open", counters.open) +
+           line("concurrent_requests", counters.concurrent) +
+           line("max_concurrent_requests", counters.max_concurrent) + "\n}\n";
+}
+
+void Simulator::control_faults(const Request &request, Response &response) {
+    if (request.method == "POST")
+        faults_.load(parse_json(request.body).get(), parameter(request, "append") == "1");
+    else if (request.method == "DELETE")
+        faults_.clear();
+    response.body = faults_.report();
+}
+
+void Simulator::control(const Request &request, Response &response) {
+    std::vector<std::string> parts = split(request.path);
+    const std::string &what = parts[1];
+    bool get = request.method == "GET";
+    bool post = request.method == "POST";
+    if (what == "stats" && get) {
+        response.body = statistics();
+    } else if (what == "ledger" && get) {
+        std::string since = parameter(request, "since");
+        response.content_type = "application/x-ndjson";
+        response.body = ledger_.lines_since(since.empty() ? 0 : std::stoull(since));
+    } else if (what == "reset" && post) {
+        ledger_.reset();
+        faults_.clear();
+        if (server_ != nullptr)
+            server_->reset_counters();
+        response.body = "{}\n";
+    } else if (what == "latency" && post) {
+        latency_ms_ = get_int(parse_json(request.body).get(), "ms", 0);
+        response.body = "{}\n";
+    } else if (what == "clock" && post) {
+        clock_offset_s_ = get_int(parse_json(request.body).get(), "offset_s", 0);
+        response.body = "{}\n";
+    } else if (what == "faults") {
+        control_faults(request, response);
+    } else if (what == "accounts" && get) {
+        for (const auto &store : api_.accounts())
+            append_one_line(response.body, store->account_text()), response.body += '\n';
+    } else if (what == "objects" && parts.size() >= 3) {
+        control_objects(request, parts, response);
+    } else {
+        throw unrecognized_url(request.method, request.path);
+    }
+}
+
+void Simulator::control_objects(const Request &request, const std::vector<std::string> &parts,
+                                Response &response) {
+    std::string account = parameter(request, "account");
+    Store *store = api_.find_account(account);
+    if (store == nullptr)
+        throw bad_control("no such account: " + account);
+    const KindInfo *kind = find_kind(parts[2]);
+    if (kind == nullptr)
+        throw bad_control("no such kind: " + parts[2]);
+    bool child = static_cast<size_t>(kind->kind) >= stored_kinds;
+    if (parts.size() == 3 && request.method == "GET")
+        return dump_objects(*store, *kind, response);
+    if (parts.size() != 4 || child)
+        throw bad_control("only a stored object can be changed");
+    const std::string &id = parts[3];
+    bool found = true;
+    if (request.method == "POST")
+        found = store->patch(kind->kind, id, parse_json(request.body).get());
+    else if (request.method == "PUT")
+        store->put(kind->kind, id, request.body);
+    else if (request.method == "DELETE")
+        found = store->remove(kind->kind, id);
+    else if (request.method != "GET")
+        throw unrecognized_url(request.method, request.path);
+    std::optional<Key> key = store->find(kind->kind, id);
+    if (!found || (!key && request.method == "GET"))
+        throw no_such(kind->name, id, 404, "id");
+    if (key)
+        store->append_text(response.body, kind->kind, *key);
+    response.body += '\n';
+}
+
+void Simulator::dump_objects(Store &store, const KindInfo &kind, Response &response) {
+    response.content_type = "application/x-ndjson";
+    bool items = kind.kind == Kind::subscription_item;
+    bool child = static_cast<size_t>(kind.kind) >= stored_kinds;
+    Kind walked = !child ? kind.kind : items ? Kind::subscription : Kind::invoice;
+    Store::Walk walk{store, walked, true};
+    std::string text;
+    while (std::optional<Key> key = walk.next()) {
+        if (!child) {
+            text.clear();
+            store.append_text(text, walked, *key);
+            append_one_line(response.body, text);
+            response.body += '\n';
+            continue;
+        }
+        auto children = store.children(kind.kind, store.id_of(walked, *key));
+        for (const Store::Child &one : *children) {
+            append_one_line(response.body, one.text);
+            response.body += '\n';
+        }
+    }
+}
+
+} // namespace stripe_sim

@@ -1,0 +1,31 @@
+// The fixtures file as bytes inside the binary: the simulator needs no file at run time.
+// FIXTURES_PATH comes from CMake.
+#include "json_util.hpp"
+
+asm(".section .rodata\n"
+    ".global stripe_sim_fixtures_begin\n"
+    ".global stripe_sim_fixtures_end\n"
+    "stripe_sim_fixtures_begin:\n"
+    ".incbin \"" FIXTURES_PATH "\"\n"
+    "stripe_sim_fixtures_end:\n"
+    ".byte 0\n"
+    ".text\n");
+
+extern "C" {
+extern const char stripe_sim_fixtures_begin[];
+extern const char stripe_sim_fixtures_end[];
+}
+
+namespace stripe_sim {
+
+Json fixture(const char *kind) {
+    std::string_view bytes{stripe_sim_fixtures_begin,
+                           static_cast<size_t>(stripe_sim_fixtures_end - stripe_sim_fixtures_begin)};
+    Json all = parse_json(bytes);
+    json_t *one = json_object_get(all.get(), kind);
+    if (one == nullptr)
+        throw JsonError{std::string{"no fixture for "} + kind};
+    return Json{json_incref(one)};
+}
+
+} // namespace stripe_sim

@@ -1,0 +1,56 @@
+// See simulator.hpp.
+#include "simulator.hpp"
+
+#include "rng.hpp"
+
+#include <ctime>
+
+namespace stripe_sim {
+
+Simulator::Simulator(const SimulatorOptions &options)
+    : api_{options.accounts, options.cache_bytes}, faults_{options.seed}, seed_{options.seed},
+      latency_ms_{options.latency_ms} {
+    ledger_.set_log(options.log);
+    if (!options.faults.empty())
+        faults_.load(parse_json(options.faults).get(), false);
+}
+
+bool Simulator::is_control(const Request &request) { return request.path.starts_with("/_sim/"); }
+
+void Simulator::handle(const Request &request, Response &response) {
+    if (is_control(request))
+        handle_control(request, response);
+    else
+        handle_api(request, response);
+}
+
+void Simulator::add_stripe_headers(Response &response) {
+    std::time_t now = std::time(nullptr) + clock_offset_s_;
+    std::tm parts{};
+    gmtime_r(&now, &parts);
+    char date[40];
+    std::strftime(date, sizeof date, "%a, %d %b %Y %H:%M:%S GMT", &parts);
+    response.headers.emplace_back("Date", date);
+    std::string id;
+    IdCodec{seed_}.append_foreign(id, "req_", 14, ++request_number_);
+    response.headers.emplace_back("Request-Id", id);
+}
+
+void Simulator::handle_api(const Request &request, Response &response) {
+    add_stripe_headers(response);
+    response.delay_ms = latency_ms_;
+    std::string fault;
+    std::optional<Faults::Fired> fired = faults_.next(request);
+    if (!fired || !Faults::replace_answer(*fired, request, response))
+        api_.handle(request, response);
+    if (fired) {
+        Faults::bend_answer(*fired, response);
+        fault = fired->name;
+    }
+    std::string account;
+    if (const Store *store = api_.caller_account(request))
+        account = store->config().id;
+    ledger_.record(request, response, fault, account);
+}
+
+} // namespace stripe_sim

@@ -1,0 +1,59 @@
+// The simulator as a whole: API, faults, ledger and control behind one handler.
+#pragma once
+
+#include "api.hpp"
+#include "faults.hpp"
+#include "http_server.hpp"
+#include "ledger.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace stripe_sim {
+
+struct SimulatorOptions {
+    std::vector<AccountConfig> accounts;
+    uint64_t seed = 1;
+    int64_t latency_ms = 0;
+    size_t cache_bytes = size_t{512} << 20;
+    std::string faults; ///< a script to start with, JSON; empty for none
+    std::FILE *log = nullptr; ///< not owned
+};
+
+class Simulator {
+  public:
+    explicit Simulator(const SimulatorOptions &options);
+
+    /// Answers one request, /v1 or /_sim. Never throws.
+    void handle(const Request &request, Response &response);
+    static bool is_control(const Request &request);
+    /// Lets control requests report and reset the server's counters. Not owned.
+    void set_server(HttpServer *server) { server_ = server; }
+    Api &api() { return api_; }
+
+  private:
+    void handle_api(const Request &request, Response &response);
+    void add_stripe_headers(Response &response);
+
+    // control.cpp
+    void handle_control(const Request &request, Response &response);
+    void control(const Request &request, Response &response);
+    void control_objects(const Request &request, const std::vector<std::string> &parts,
+                         Response &response);
+    void dump_objects(Store &store, const KindInfo &kind, Response &response);
+    void control_faults(const Request &request, Response &response);
+    std::string statistics() const;
+
+    Api api_;
+    Faults faults_;
+    Ledger ledger_;
+    HttpServer *server_ = nullptr;
+    uint64_t seed_;
+    uint64_t request_number_ = 0;
+    int64_t latency_ms_;
+    int64_t clock_offset_s_ = 0;
+};
+
+} // namespace stripe_sim
