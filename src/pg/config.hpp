@@ -5,21 +5,20 @@
 
 namespace billstack::pg::config {
 
-// Defines every setting. In _PG_init only; `preloading` also defines those that fix shared memory.
-void define_settings(bool preloading);
+// Defines every setting and reserves the prefix. In _PG_init only.
+void define_settings();
 
 const char *api_base();
 const char *api_version();
-// The file named by billstack.master_key_file, or the default path beside the data directory.
-std::string master_key_file();
-bool master_key_file_in_data_directory();
-const char *ca_file();
-const char *public_url(); // without a trailing slash; "" when unset
+const char *ca_file(); // "": the system's bundle
+bool enabled();        // the mark of CREATE EXTENSION (pg/extension_mark.hpp)
 int http_timeout_ms();
+// Absolute; by default billstack-<system identifier>.keys beside the data directory.
+std::string master_key_file();
+// Links are followed: true also when the folder is one to the data directory.
+bool master_key_file_in_data_directory();
 int max_requests();
-int rate_limit();          // -1 by the key's mode; kept for the rate limiter
-int endpoint_rate_limit(); // -1 = 25
-int worker_count();
+const char *public_url(); // without a trailing slash; "" when unset
 bool redact_log();
 
 } // namespace billstack::pg::config
