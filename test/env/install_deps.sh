@@ -36,13 +36,12 @@ libcurl4-openssl-dev|HTTP
 libssl-dev|sealing of keys
 libjansson-dev|JSON
 libsimdjson-dev|JSON of whole pages
+libgtest-dev|C++ unit tests, and CMake asks for it
 ca-certificates|certificates to trust when Stripe itself is called
 END
     server_packages
     [ "$purpose" != demo ] || return 0
     cat <<'END'
-libgtest-dev|C++ unit tests
-libgmock-dev|C++ unit tests
 libipc-run-perl|TAP tests
 END
     if ! command -v node >/dev/null; then echo "nodejs|Stripe's own library tries the simulator"; fi
