@@ -4,7 +4,7 @@
 # Usage: demo.sh             build, start a private server, connect, backfill, look
 #        demo.sh --clean     stop the server and the simulator, remove their files
 # Environment: STRIPE_SECRET_KEY=sk_test_... takes real Stripe instead of the simulator (test keys only)
-#              DEMO_CUSTOMERS=n  size of the simulated account
+#              DEMO_CUSTOMERS=n  size of the simulated account (2000)
 . "$(dirname "$0")/../env/common.sh"
 
 here=$top/test/demo
@@ -58,7 +58,10 @@ start_stripe() {
         : >"$dir/stripe.conf"
     else
         local port
-        port=$(start_simulator "$dir" --seed 42 --customers "$customers" --key "$STRIPE_SECRET_KEY") || exit 1
+        # Each answer takes as long as a quick one of Stripe's, so that there is progress to watch.
+        port=$(start_simulator "$dir" --seed 42 --key "$STRIPE_SECRET_KEY" --latency-ms 80 --customers "$customers" \
+            --products 20 --prices 60 --subscriptions $((customers * 6 / 5)) \
+            --invoices $((customers * 6)) --charges $((customers * 6))) || exit 1
         echo "billstack.api_base = 'http://127.0.0.1:$port'" >"$dir/stripe.conf"
     fi
 }
