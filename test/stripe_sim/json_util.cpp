@@ -110,7 +110,8 @@ static json_t *walk_to(json_t *root, std::string_view path, std::string &last, b
 
 void set_path(json_t *root, std::string_view path, json_t *value) {
     std::string last;
-    json_object_set_new(walk_to(root, path, last, true), last.c_str(), value);
+    json_t *holder = walk_to(root, path, last, true);
+    json_object_set_new(holder, last.c_str(), value);
 }
 
 void drop_path(json_t *root, std::string_view path) {
