@@ -27,9 +27,11 @@ struct DatabaseEntry {
     pid_t worker_pid;        // 0: none
     int worker_procno;       // index of its PGPROC, for its latch; -1: none
     pid_t held_by;           // backend that holds the database, 0: none
+    int holder_procno;       // its latch is set when the worker has gone
     bool leave;              // the worker is asked to end with exit code 0
     bool work_waiting;       // set at commit: rows the worker should look at
     bool extension_missing;  // the worker found no extension: nothing to restart
+    bool rescan;             // CREATE EXTENSION committed here: forget extension_missing
     std::int32_t failures;   // in a row
     TimestampTz retry_at;
     TimestampTz started_at;

@@ -19,6 +19,14 @@ inline bool owns_database(Oid database, Oid role) {
 #endif
 }
 
+inline bool may_create_in_database(Oid database, Oid role) {
+#if PG_VERSION_NUM >= 160000
+    return object_aclcheck(DatabaseRelationId, database, role, ACL_CREATE) == ACLCHECK_OK;
+#else
+    return pg_database_aclcheck(database, role, ACL_CREATE) == ACLCHECK_OK;
+#endif
+}
+
 inline bool owns_schema(Oid schema, Oid role) {
 #if PG_VERSION_NUM >= 160000
     return object_ownercheck(NamespaceRelationId, schema, role);
@@ -34,6 +42,15 @@ inline uint32 wait_event(const char *name) {
 #else
     (void)name;
     return PG_WAIT_EXTENSION;
+#endif
+}
+
+// Index of the own PGPROC: the address of this process's latch for others.
+inline int own_proc_number() {
+#if PG_VERSION_NUM >= 170000
+    return MyProcNumber;
+#else
+    return MyProc->pgprocno;
 #endif
 }
 

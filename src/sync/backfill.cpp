@@ -126,6 +126,12 @@ RangeWalker *BackfillRun::next_ready() {
     return nullptr;
 }
 
+bool BackfillRun::has_ready() const {
+    return phase_ == Phase::copying &&
+           std::any_of(walkers_.begin(), walkers_.end(),
+                       [](const auto &walker) { return walker->ready_page() != nullptr; });
+}
+
 std::optional<core::MonoTime> BackfillRun::next_retry() const {
     std::optional<core::MonoTime> earliest = reopen_at_;
     for (const auto &walker : walkers_) {

@@ -42,6 +42,7 @@ class BackfillRun {
     void on_result(stripe::CallResult result);
     // A page that can be written now, round robin over the ranges; nullptr when there is none.
     RangeWalker *next_ready();
+    bool has_ready() const;
     std::optional<core::MonoTime> next_retry() const;
     const std::vector<std::unique_ptr<RangeWalker>> &walkers() const { return walkers_; }
     // Set when nothing of the run can go on, e.g. Stripe rejected the key.

@@ -1,0 +1,255 @@
+#include "pg/backfill_service.hpp"
+
+#include "pg/config.hpp"
+#include "pg/log.hpp"
+#include "pg/scope.hpp"
+
+namespace billstack::pg {
+
+namespace {
+
+// A transaction of the worker on the extension's own tables, as their owner.
+class StoreTransaction {
+  public:
+    StoreTransaction() : user_(extension_owner(), UserContext::Rights::plain) {}
+    void commit() {
+        spi_.reset();
+        transaction_.commit();
+    }
+
+  private:
+    Transaction transaction_;
+    UserContext user_;
+    std::optional<SpiSession> spi_{std::in_place};
+};
+
+// The key stays sealed in the table; it is opened for the length of the run.
+std::shared_ptr<const core::SecretBytes> open_key(const OpenRun &run) {
+    crypto::KeyRing ring = crypto::KeyRing::read(config::master_key_file());
+    crypto::SealContext context{run.team, run.integration, "secret_key"};
+    return std::make_shared<const core::SecretBytes>(
+        crypto::open(ring.find(run.fingerprint).key, context, run.sealed_key));
+}
+
+// Needs an open transaction.
+Oid require_mirror_owner(const OpenRun &run) {
+    const char *owner_name = run.owner_name.c_str();
+    const char *schema_name = run.schema_name.c_str();
+    Oid owner = call([&] { return get_role_oid(owner_name, true); });
+    if (!OidIsValid(owner)) {
+        throw core::Error(core::Code::not_ready,
+                          "role \"" + run.owner_name + "\", owner of the mirror, does not exist",
+                          "", "SELECT billstack.set_owner(...) names another owner.");
+    }
+    Oid schema = call([&] { return get_namespace_oid(schema_name, true); });
+    if (schema != run.schema_oid) {
+        throw core::Error(core::Code::not_ready,
+                          "schema \"" + run.schema_name + "\" is missing or not billstack's",
+                          "The schema's OID is not the one stored at connect.");
+    }
+    return owner;
+}
+
+bool is_lock_trouble(const PgError &error) {
+    return error.sqlstate() == ERRCODE_LOCK_NOT_AVAILABLE ||
+           error.sqlstate() == ERRCODE_T_R_DEADLOCK_DETECTED ||
+           error.sqlstate() == ERRCODE_T_R_SERIALIZATION_FAILURE ||
+           error.sqlstate() == ERRCODE_QUERY_CANCELED;
+}
+
+} // namespace
+
+void BackfillService::refresh() {
+    std::vector<OpenRun> open;
+    {
+        StoreTransaction transaction;
+        open = load_open_runs();
+        transaction.commit();
+    }
+    std::set<std::int64_t> ids;
+    for (const OpenRun &run : open) {
+        ids.insert(run.id);
+    }
+    std::erase_if(runs_, [&](const auto &active) { return !ids.contains(active->run.id); });
+    for (OpenRun &run : open) {
+        bool known = std::any_of(runs_.begin(), runs_.end(),
+                                 [&](const auto &active) { return active->run.id == run.id; });
+        if (!known) {
+            activate(std::move(run));
+        }
+    }
+}
+
+void BackfillService::activate(OpenRun run) {
+    if (!run.armed) {
+        return; // a restored or copied database stays silent until arm()
+    }
+    try {
+        auto active = std::make_unique<Active>();
+        std::vector<sync::RangeSpec> ranges;
+        {
+            StoreTransaction transaction;
+            active->owner = require_mirror_owner(run);
+            ranges = load_or_make_ranges(run);
+            transaction.commit();
+        }
+        sync::WalkerOptions options;
+        options.key = open_key(run);
+        options.timeout = core::Milliseconds(config::http_timeout_ms());
+        active->start_stored = run.start_known;
+        active->mirror = std::make_unique<SpiMirrorStore>(run.schema_name);
+        active->backfill = std::make_unique<sync::BackfillRun>(
+            caller_, clock_, std::move(options), std::move(ranges), run.start_known);
+        active->run = std::move(run);
+        runs_.push_back(std::move(active));
+    } catch (const core::Error &error) {
+        reject(run, error);
+    }
+}
+
+void BackfillService::reject(const OpenRun &run, const core::Error &error) {
+    StoreTransaction transaction;
+    finish_run(run, error);
+    transaction.commit();
+}
+
+bool BackfillService::owns(stripe::CallId id) const {
+    return std::any_of(runs_.begin(), runs_.end(),
+                       [&](const auto &active) { return active->backfill->owns(id); });
+}
+
+void BackfillService::on_result(stripe::CallResult result) {
+    for (auto &active : runs_) {
+        if (active->backfill->owns(result.id)) {
+            active->backfill->on_result(std::move(result));
+            return;
+        }
+    }
+}
+
+bool BackfillService::work() {
+    bool more = false;
+    for (auto &active : runs_) {
+        more = work_on(*active) || more;
+    }
+    std::erase_if(runs_, [](const auto &active) { return active->gone; });
+    return more;
+}
+
+bool BackfillService::work_on(Active &active) {
+    if (active.paused) {
+        if (clock_.mono() < *active.paused) {
+            return false;
+        }
+        active.paused.reset();
+    }
+    active.backfill->advance();
+    if (!active.start_stored && active.backfill->phase() != sync::BackfillRun::Phase::opening &&
+        !active.backfill->fatal()) {
+        note_start(active);
+    }
+    if (sync::RangeWalker *walker = active.backfill->next_ready()) {
+        write_page(active, *walker);
+    }
+    note_errors(active);
+    if (active.backfill->phase() == sync::BackfillRun::Phase::finished && !active.gone) {
+        finish(active);
+    }
+    return !active.gone && !active.paused && active.backfill->has_ready();
+}
+
+void BackfillService::note_start(Active &active) {
+    StoreTransaction transaction;
+    active.gone = !lock_open_run(active.run.id);
+    if (!active.gone) {
+        store_run_start(active.run.id, active.backfill->start());
+    }
+    transaction.commit();
+    active.start_stored = true;
+}
+
+// What a range waits for, or why it failed, is for the DBA to see while it lasts. One write a
+// change, not one a try.
+void BackfillService::note_errors(Active &active) {
+    using State = sync::RangeWalker::State;
+    for (const auto &walker : active.backfill->walkers()) {
+        std::string &noted = active.noted[walker.get()];
+        bool failed = walker->state() == State::failed;
+        if ((!failed && walker->state() != State::waiting) || noted == walker->error() ||
+            active.gone) {
+            continue;
+        }
+        StoreTransaction transaction;
+        if (lock_open_run(active.run.id)) {
+            note_range_error(active.run.id, std::string(walker->kind().name), walker->range_no(),
+                             failed ? "failed" : "open", walker->error());
+        }
+        transaction.commit();
+        noted = walker->error();
+    }
+}
+
+// Trouble with a lock, a trigger or the disk concerns this run alone: it pauses, the page stays.
+void BackfillService::write_page(Active &active, sync::RangeWalker &walker) {
+    try {
+        write_in_transaction(active, walker);
+        active.write_failures = 0;
+        return;
+    } catch (const PgError &error) {
+        int seconds = std::min(30, 1 << std::min(active.write_failures++, 5));
+        active.paused = clock_.mono() + std::chrono::seconds(seconds);
+        if (!is_lock_trouble(error) && active.write_failures >= 5) {
+            std::string reason = "writing " + std::string(walker.kind().table) +
+                                 " failed: " + error.what() + " (" + error.sqlstate_text() + ")";
+            active.paused.reset();
+            active.gone = true;
+            reject(active.run, core::Error(core::Code::internal, reason));
+            return;
+        }
+        log(LOG, "billstack backfill of " + active.run.schema_name + " pauses for " +
+                     std::to_string(seconds) + " s: " + error.what());
+    }
+}
+
+void BackfillService::write_in_transaction(Active &active, sync::RangeWalker &walker) {
+    sync::PendingPage &page = *walker.ready_page();
+    {
+        StoreTransaction transaction;
+        active.gone = !lock_open_run(active.run.id);
+        if (active.gone) {
+            return;
+        }
+        sync::ApplyReport report;
+        {
+            UserContext owner(active.owner, UserContext::Rights::restricted);
+            report = sync::apply_page(*active.mirror, *page.fetched, sync::Source::backfill,
+                                      config::api_version());
+        }
+        std::string object(walker.kind().name);
+        advance_range({active.run.id, object.c_str(), walker.range_no(), &page, report.read,
+                       report.changed});
+        transaction.commit();
+    }
+    active.noted[&walker].clear();
+    walker.page_written();
+}
+
+void BackfillService::finish(Active &active) {
+    StoreTransaction transaction;
+    finish_run(active.run, active.backfill->fatal());
+    transaction.commit();
+    active.gone = true;
+}
+
+std::optional<core::MonoTime> BackfillService::next_retry() const {
+    std::optional<core::MonoTime> earliest;
+    for (const auto &active : runs_) {
+        auto at = active->paused ? active->paused : active->backfill->next_retry();
+        if (at && (!earliest || *at < *earliest)) {
+            earliest = at;
+        }
+    }
+    return earliest;
+}
+
+} // namespace billstack::pg

@@ -1,0 +1,49 @@
+// The worker's backfills: keeps a sync::BackfillRun for each open run of this database, writes the
+// pages they have ready, a page a transaction, and records how they end.
+#pragma once
+#include "pg/backfill_store.hpp"
+#include "pg/mirror_store.hpp"
+
+namespace billstack::pg {
+
+class BackfillService {
+  public:
+    BackfillService(stripe::Caller &caller, const core::Clock &clock)
+        : caller_(caller), clock_(clock) {}
+
+    // Reads the table of runs: starts new ones, drops those that are no longer open.
+    void refresh();
+    bool owns(stripe::CallId id) const;
+    void on_result(stripe::CallResult result);
+    // Lets runs submit calls, writes at most one page, ends finished runs. True: call again soon.
+    bool work();
+    std::optional<core::MonoTime> next_retry() const;
+    bool idle() const { return runs_.empty(); }
+
+  private:
+    struct Active {
+        OpenRun run;
+        Oid owner = InvalidOid;
+        std::unique_ptr<sync::BackfillRun> backfill;
+        std::unique_ptr<SpiMirrorStore> mirror;
+        std::map<const sync::RangeWalker *, std::string> noted; // errors already in the table
+        bool start_stored = false;
+        bool gone = false;                    // canceled or disconnected: forget it
+        std::optional<core::MonoTime> paused; // writing failed; tried again then
+        int write_failures = 0;
+    };
+    void activate(OpenRun run);
+    void reject(const OpenRun &run, const core::Error &error);
+    bool work_on(Active &active);
+    void note_start(Active &active);
+    void note_errors(Active &active);
+    void write_page(Active &active, sync::RangeWalker &walker);
+    void write_in_transaction(Active &active, sync::RangeWalker &walker);
+    void finish(Active &active);
+
+    stripe::Caller &caller_;
+    const core::Clock &clock_;
+    std::vector<std::unique_ptr<Active>> runs_;
+};
+
+} // namespace billstack::pg

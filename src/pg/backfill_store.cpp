@@ -1,0 +1,228 @@
+#include "pg/backfill_store.hpp"
+
+namespace billstack::pg {
+
+namespace {
+
+constinit Statement open_runs{R"(
+SELECT r.id, i.id, i.team, i.name, i.owner_name::text, i.schema_name::text, i.schema_oid,
+       i.system_identifier, i.database_oid, r.complete, r.stripe_started_at IS NOT NULL,
+       r.objects, r.created_after, k.fingerprint, k.sealed
+  FROM billstack_internal.backfill_run AS r
+  JOIN billstack_internal.integration AS i ON i.id = r.integration_id
+  LEFT JOIN billstack_internal.sealed_key AS k
+       ON k.integration_id = i.id AND k.key_kind = 'secret_key'
+ WHERE r.state IN ('queued', 'running')
+ ORDER BY r.id)"};
+
+constinit Statement open_ranges{R"(
+SELECT object, range_no, created_gte, created_lte, cursor, cursor_created
+  FROM billstack_internal.backfill_range
+ WHERE run_id = $1 AND state = 'open'
+ ORDER BY object, range_no)"};
+
+constinit Statement any_range{
+    "SELECT 1 FROM billstack_internal.backfill_range WHERE run_id = $1 LIMIT 1"};
+
+constinit Statement make_range{R"(
+INSERT INTO billstack_internal.backfill_range (run_id, object, range_no, created_gte)
+VALUES ($1, $2, $3, $4))"};
+
+constinit Statement lock_run{R"(
+SELECT 1 FROM billstack_internal.backfill_run
+ WHERE id = $1 AND state IN ('queued', 'running') FOR KEY SHARE)"};
+
+constinit Statement start_run{R"(
+UPDATE billstack_internal.backfill_run
+   SET state = 'running', started_at = coalesce(started_at, clock_timestamp()),
+       stripe_started_at = coalesce(stripe_started_at, $2),
+       newest_event_id = coalesce(newest_event_id, nullif($3, ''))
+ WHERE id = $1)"};
+
+constinit Statement move_range{R"(
+UPDATE billstack_internal.backfill_range
+   SET cursor = nullif($4, ''), cursor_created = $5, created_lte = $6,
+       synced = synced + $7, changed = changed + $8,
+       newest_created = coalesce(newest_created, $9),
+       state = CASE WHEN $10 THEN 'done' ELSE 'open' END,
+       started_at = coalesce(started_at, clock_timestamp()),
+       finished_at = CASE WHEN $10 THEN clock_timestamp() END, error = NULL
+ WHERE run_id = $1 AND object = $2 AND range_no = $3)"};
+
+constinit Statement range_error{R"(
+UPDATE billstack_internal.backfill_range
+   SET state = $4, error = nullif($5, ''), started_at = coalesce(started_at, clock_timestamp()),
+       finished_at = CASE WHEN $4 = 'failed' THEN clock_timestamp() END
+ WHERE run_id = $1 AND object = $2 AND range_no = $3)"};
+
+constinit Statement end_run{R"(
+UPDATE billstack_internal.backfill_run AS r
+   SET state = CASE WHEN f.failed OR $2 <> '' THEN 'failed' ELSE 'done' END,
+       error = coalesce(nullif($2, ''), f.reasons), finished_at = clock_timestamp()
+  FROM (SELECT coalesce(bool_or(g.state <> 'done'), false) AS failed,
+               string_agg(g.error, '; ' ORDER BY g.object, g.range_no)
+                   FILTER (WHERE g.state <> 'done') AS reasons
+          FROM billstack_internal.backfill_range AS g WHERE g.run_id = $1) AS f
+ WHERE r.id = $1 AND r.state IN ('queued', 'running')
+RETURNING r.state, r.error)"};
+
+constinit Statement note_outcome{R"(
+UPDATE billstack_internal.integration
+   SET sync_status = CASE WHEN $2 <> '' THEN 'error' WHEN $3 THEN 'ready' ELSE sync_status END,
+       last_error = coalesce(nullif($2, ''), CASE WHEN $3 THEN NULL ELSE last_error END),
+       last_error_at = CASE WHEN $2 <> '' THEN clock_timestamp()
+                            WHEN $3 THEN NULL ELSE last_error_at END,
+       key_valid = key_valid AND NOT $4, updated_at = clock_timestamp()
+ WHERE id = $1)"};
+
+constinit Statement new_run{R"(
+INSERT INTO billstack_internal.backfill_run
+       (integration_id, objects, created_after, complete, requested_by)
+VALUES ($1, $2, $3, $4, $5::name) RETURNING id)"};
+
+constinit Statement open_run_of{R"(
+SELECT id FROM billstack_internal.backfill_run
+ WHERE integration_id = $1 AND state IN ('queued', 'running'))"};
+
+constinit Statement run_state{
+    "SELECT state, error FROM billstack_internal.backfill_run WHERE id = $1"};
+
+constinit Statement object_progress{R"(
+SELECT p.object, p.synced, p.estimated_total, p.state
+  FROM billstack_internal.object_progress AS p WHERE p.run_id = $1 ORDER BY p.object)"};
+
+std::optional<std::int64_t> seconds_of(std::optional<TimestampTz> at) {
+    if (!at) {
+        return std::nullopt;
+    }
+    // Rounded down: `created >=` the second.
+    std::int64_t us = unix_us_from_timestamp(*at);
+    return us >= 0 ? us / 1000000 : (us - 999999) / 1000000;
+}
+
+OpenRun read_run(const Rows &rows, std::uint64_t row) {
+    OpenRun run;
+    run.id = rows.int64(row, 1);
+    run.integration_id = rows.int32(row, 2);
+    run.team = rows.text(row, 3);
+    run.integration = rows.text(row, 4);
+    run.owner_name = rows.text(row, 5);
+    run.schema_name = rows.text(row, 6);
+    run.schema_oid = rows.oid(row, 7);
+    run.armed = static_cast<std::uint64_t>(rows.int64(row, 8)) == GetSystemIdentifier() &&
+                rows.oid(row, 9) == MyDatabaseId;
+    run.complete = rows.boolean(row, 10);
+    run.start_known = rows.boolean(row, 11);
+    run.objects = rows.text_array(row, 12);
+    run.created_after = seconds_of(rows.time(row, 13));
+    run.fingerprint = rows.text(row, 14);
+    run.sealed_key = rows.bytes(row, 15);
+    return run;
+}
+
+} // namespace
+
+std::vector<OpenRun> load_open_runs() {
+    Rows rows = open_runs.run();
+    std::vector<OpenRun> runs;
+    for (std::uint64_t row = 0; row < rows.size(); ++row) {
+        runs.push_back(read_run(rows, row));
+    }
+    return runs;
+}
+
+std::vector<sync::RangeSpec> load_or_make_ranges(const OpenRun &run) {
+    if (any_range.run({param(run.id)}).empty()) {
+        for (const std::string &object : run.objects) {
+            make_range.run({param(run.id), param(object), param(std::int32_t{0}),
+                            param(run.created_after)});
+        }
+    }
+    Rows rows = open_ranges.run({param(run.id)});
+    std::vector<sync::RangeSpec> ranges;
+    for (std::uint64_t row = 0; row < rows.size(); ++row) {
+        sync::RangeSpec range;
+        range.kind = stripe::find_kind(rows.text(row, 1));
+        range.range_no = rows.int32(row, 2);
+        range.position.created_gte = rows.optional_int64(row, 3);
+        range.position.created_lte = rows.optional_int64(row, 4);
+        range.position.cursor = rows.text(row, 5);
+        range.position.cursor_created = rows.optional_int64(row, 6);
+        if (range.kind != nullptr) {
+            ranges.push_back(std::move(range));
+        }
+    }
+    return ranges;
+}
+
+bool lock_open_run(std::int64_t run_id) { return !lock_run.run({param(run_id)}).empty(); }
+
+void store_run_start(std::int64_t run_id, const sync::BackfillRun::Start &start) {
+    start_run.run({param(run_id), param_time(timestamp_from_unix(start.stripe_time)),
+                   param(start.newest_event_id)});
+}
+
+void advance_range(const RangeAdvance &advance) {
+    const sync::RangePosition &after = advance.page->after;
+    move_range.run({param(advance.run_id), param(advance.object),
+                    param(static_cast<std::int32_t>(advance.range_no)), param(after.cursor),
+                    param(after.cursor_created), param(after.created_lte), param(advance.synced),
+                    param(advance.changed), param(advance.page->newest_created),
+                    param(advance.page->last)});
+}
+
+void note_range_error(std::int64_t run_id, const std::string &object, int range_no,
+                      const char *state, const std::string &error) {
+    range_error.run({param(run_id), param(object), param(static_cast<std::int32_t>(range_no)),
+                     param(state), param(error)});
+}
+
+void finish_run(const OpenRun &run, const std::optional<core::Error> &fatal) {
+    Rows ended = end_run.run({param(run.id), param(fatal ? fatal->message : std::string())});
+    if (ended.empty()) {
+        return; // canceled meanwhile
+    }
+    bool failed = ended.text(0, 1) == "failed";
+    std::string reason = ended.text(0, 2);
+    if (failed && reason.empty()) {
+        reason = "backfill failed";
+    }
+    bool rejected = fatal && fatal->code == core::Code::stripe_key_rejected;
+    note_outcome.run({param(run.integration_id), param(failed ? reason : std::string()),
+                      param(!failed && run.complete), param(rejected)});
+}
+
+std::int64_t insert_run(std::int32_t integration_id, const std::vector<std::string> &objects,
+                        std::optional<TimestampTz> created_after, bool complete,
+                        const std::string &requested_by) {
+    Rows rows = new_run.run({param(integration_id), param_text_array(objects),
+                             param_time(created_after), param(complete), param(requested_by)});
+    return rows.int64(0, 1);
+}
+
+std::optional<std::int64_t> find_open_run(std::int32_t integration_id) {
+    Rows rows = open_run_of.run({param(integration_id)});
+    return rows.empty() ? std::nullopt : std::optional(rows.int64(0, 1));
+}
+
+std::optional<RunProgress> read_progress(std::int64_t run_id) {
+    Rows state = run_state.run({param(run_id)});
+    if (state.empty()) {
+        return std::nullopt;
+    }
+    RunProgress progress;
+    progress.state = state.text(0, 1);
+    progress.error = state.text(0, 2);
+    Rows rows = object_progress.run({param(run_id)});
+    for (std::uint64_t row = 0; row < rows.size(); ++row) {
+        RunProgress::Object object;
+        object.object = rows.text(row, 1);
+        object.synced = rows.int64(row, 2);
+        object.estimated_total = rows.optional_int64(row, 3);
+        object.state = rows.text(row, 4);
+        progress.objects.push_back(std::move(object));
+    }
+    return progress;
+}
+
+} // namespace billstack::pg

@@ -1,0 +1,72 @@
+// The tables of backfills: runs and ranges. Every function needs an open transaction and SpiSession
+// and acts with the rights of the extension's owner (the caller sets the UserContext).
+#pragma once
+#include "pg/spi.hpp"
+
+namespace billstack::pg {
+
+// A run as the worker needs it.
+struct OpenRun {
+    std::int64_t id = 0;
+    std::int32_t integration_id = 0;
+    std::string team;
+    std::string integration;
+    std::string owner_name;
+    std::string schema_name;
+    Oid schema_oid = InvalidOid;
+    bool armed = false; // the integration belongs to this very database
+    bool complete = false;
+    bool start_known = false;
+    std::vector<std::string> objects;
+    std::optional<std::int64_t> created_after; // unix seconds
+    std::string fingerprint;                   // of the root key that sealed the secret key
+    std::string sealed_key;
+};
+
+std::vector<OpenRun> load_open_runs();
+
+// Ranges that are not done or failed. Makes one per kind when the run has none yet.
+std::vector<sync::RangeSpec> load_or_make_ranges(const OpenRun &run);
+
+// False when the run is no longer open (canceled, or its integration disconnected). Locks the run
+// against its deletion until the transaction ends.
+bool lock_open_run(std::int64_t run_id);
+void store_run_start(std::int64_t run_id, const sync::BackfillRun::Start &start);
+
+struct RangeAdvance {
+    std::int64_t run_id;
+    const char *object;
+    int range_no;
+    const sync::PendingPage *page;
+    std::int64_t synced;
+    std::int64_t changed;
+};
+void advance_range(const RangeAdvance &advance);
+// error: "" clears it. state: open (waiting, will go on) or failed.
+void note_range_error(std::int64_t run_id, const std::string &object, int range_no,
+                      const char *state, const std::string &error);
+
+// Ends the run: done when every range is, else failed with the reasons of its ranges. Sets the
+// integration's sync_status, last_error and, for a rejected key, key_valid.
+void finish_run(const OpenRun &run, const std::optional<core::Error> &fatal);
+
+// For the functions.
+std::int64_t insert_run(std::int32_t integration_id, const std::vector<std::string> &objects,
+                        std::optional<TimestampTz> created_after, bool complete,
+                        const std::string &requested_by);
+std::optional<std::int64_t> find_open_run(std::int32_t integration_id);
+
+struct RunProgress {
+    std::string state;
+    std::string error;
+    struct Object {
+        std::string object;
+        std::int64_t synced = 0;
+        std::optional<std::int64_t> estimated_total;
+        std::string state;
+    };
+    std::vector<Object> objects;
+};
+std::optional<RunProgress> read_progress(std::int64_t run_id);
+
+} // namespace billstack::pg

@@ -1,0 +1,175 @@
+// DROP DATABASE, RENAME, SET TABLESPACE and CREATE DATABASE ... TEMPLATE fail while anybody is
+// connected. The hook asks the worker of that database to leave, keeps it away for the length of
+// the command, and lets the launcher look again afterwards, whether the command succeeded or not.
+#include "pg/ddl_hook.hpp"
+
+#include "pg/shared_state.hpp"
+#include "pg/wake.hpp"
+
+namespace billstack::pg {
+
+namespace {
+
+// The worker leaves within milliseconds; past this the command goes on and reports what it finds.
+constexpr int leave_patience_ms = 3000;
+
+ProcessUtility_hook_type previous_hook = nullptr;
+bool exit_callback_registered = false;
+
+const char *template_of(const CreatedbStmt *statement) {
+    ListCell *cell = nullptr;
+    foreach (cell, statement->options) {
+        auto *option = static_cast<DefElem *>(lfirst(cell));
+        if (strcmp(option->defname, "template") == 0 && option->arg != nullptr) {
+            return defGetString(option);
+        }
+    }
+    return nullptr;
+}
+
+bool sets_tablespace(const AlterDatabaseStmt *statement) {
+    ListCell *cell = nullptr;
+    foreach (cell, statement->options) {
+        if (strcmp(static_cast<DefElem *>(lfirst(cell))->defname, "tablespace") == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// The database the command needs for itself, nullptr for any other command.
+const char *database_wanted(Node *tree, bool &only_read) {
+    only_read = false;
+    switch (nodeTag(tree)) {
+    case T_DropdbStmt: return reinterpret_cast<DropdbStmt *>(tree)->dbname;
+    case T_RenameStmt: {
+        auto *statement = reinterpret_cast<RenameStmt *>(tree);
+        return statement->renameType == OBJECT_DATABASE ? statement->subname : nullptr;
+    }
+    case T_AlterDatabaseStmt: {
+        auto *statement = reinterpret_cast<AlterDatabaseStmt *>(tree);
+        return sets_tablespace(statement) ? statement->dbname : nullptr;
+    }
+    case T_CreatedbStmt:
+        only_read = true;
+        return template_of(reinterpret_cast<CreatedbStmt *>(tree));
+    default: return nullptr;
+    }
+}
+
+// Who may not run the command shall not disturb the worker with it either.
+bool may_run(Oid database, bool only_read) {
+    if (owns_database(database, GetUserId())) {
+        return true;
+    }
+    return only_read && have_createdb_privilege();
+}
+
+void release_all(int, Datum) {
+    SharedState *state = shared_state();
+    int launcher = -1;
+    {
+        SpinGuard guard(*state);
+        for (DatabaseEntry &entry : state->databases) {
+            if (entry.held_by == MyProcPid) {
+                entry.held_by = 0;
+                if (entry.worker_pid == 0 && entry.state != DatabaseState::starting) {
+                    entry.state = DatabaseState::absent;
+                }
+                entry.retry_at = 0;
+            }
+        }
+        launcher = state->launcher_procno;
+    }
+    set_latch_of(launcher);
+}
+
+bool worker_has_left(SharedState *state, Oid database) {
+    SpinGuard guard(*state);
+    DatabaseEntry *entry = find_entry(*state, database);
+    return entry == nullptr ||
+           (entry->worker_pid == 0 && entry->state != DatabaseState::starting);
+}
+
+// Returns whether the database is held now (and must be released).
+bool hold(Oid database) {
+    SharedState *state = shared_state();
+    int worker = -1;
+    {
+        SpinGuard guard(*state);
+        DatabaseEntry *entry = find_entry(*state, database);
+        if (entry == nullptr) {
+            return false;
+        }
+        entry->held_by = MyProcPid;
+        entry->holder_procno = own_procno();
+        entry->leave = true;
+        worker = entry->worker_procno;
+    }
+    set_latch_of(worker);
+    TimestampTz give_up = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), leave_patience_ms);
+    while (!worker_has_left(state, database) && GetCurrentTimestamp() < give_up) {
+        WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, 10,
+                  PG_WAIT_EXTENSION);
+        ResetLatch(MyLatch);
+        CHECK_FOR_INTERRUPTS();
+    }
+    return true;
+}
+
+bool touches_extension(Node *tree) {
+    switch (nodeTag(tree)) {
+    case T_DropStmt: return reinterpret_cast<DropStmt *>(tree)->removeType == OBJECT_EXTENSION;
+    case T_DropOwnedStmt:
+    case T_AlterExtensionStmt: return true;
+    default: return false;
+    }
+}
+
+void run_next(PlannedStmt *statement, const char *text, bool read_only,
+              ProcessUtilityContext context, ParamListInfo params, QueryEnvironment *environment,
+              DestReceiver *receiver, QueryCompletion *completion) {
+    auto *next = previous_hook != nullptr ? previous_hook : standard_ProcessUtility;
+    next(statement, text, read_only, context, params, environment, receiver, completion);
+}
+
+// Plain C shape throughout: the server raises through this frame.
+void process_utility(PlannedStmt *statement, const char *text, bool read_only,
+                     ProcessUtilityContext context, ParamListInfo params,
+                     QueryEnvironment *environment, DestReceiver *receiver,
+                     QueryCompletion *completion) {
+    bool template_only = false;
+    bool extension = touches_extension(statement->utilityStmt);
+    const char *name = database_wanted(statement->utilityStmt, template_only);
+    Oid database = name != nullptr ? get_database_oid(name, true) : InvalidOid;
+    if (!OidIsValid(database) || !may_run(database, template_only)) {
+        run_next(statement, text, read_only, context, params, environment, receiver, completion);
+        if (extension) {
+            worker_entry([] { wake_worker_at_commit(); });
+        }
+        return;
+    }
+    if (!exit_callback_registered) {
+        before_shmem_exit(release_all, 0);
+        exit_callback_registered = true;
+    }
+    PG_TRY();
+    {
+        hold(database);
+        run_next(statement, text, read_only, context, params, environment, receiver, completion);
+    }
+    PG_FINALLY();
+    {
+        release_all(0, 0);
+    }
+    PG_END_TRY();
+}
+
+} // namespace
+
+void install_ddl_hook() {
+    previous_hook = ProcessUtility_hook;
+    ProcessUtility_hook = process_utility;
+}
+
+} // namespace billstack::pg

@@ -1,0 +1,290 @@
+#include "pg/launcher.hpp"
+
+#include "pg/datum.hpp"
+#include "pg/scope.hpp"
+#include "pg/shared_state.hpp"
+
+namespace billstack::pg {
+
+namespace {
+
+constexpr long look_again_ms = 300000; // a net: everything that matters sets the latch
+constexpr int longest_backoff_s = 60;
+constexpr int healthy_after_s = 60; // a worker that ran so long has forgiven earlier failures
+
+// Workers this launcher registered, by the index of their database's entry.
+BackgroundWorkerHandle *handles[max_databases];
+
+bool has_mark(Datum settings) {
+    Datum *items = nullptr;
+    int count = 0;
+    deconstruct_array(DatumGetArrayTypeP(settings), TEXTOID, -1, false, TYPALIGN_INT, &items,
+                      nullptr, &count);
+    for (int i = 0; i < count; ++i) {
+        if (strcmp(TextDatumGetCString(items[i]), "billstack.enabled=on") == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// Databases whose own settings (role 0) hold the mark. Fills at most max_databases.
+int find_marked(Oid (&found)[max_databases]) {
+    int count = 0;
+    Relation relation = table_open(DbRoleSettingRelationId, AccessShareLock);
+    TableScanDesc scan = table_beginscan_catalog(relation, 0, nullptr);
+    HeapTuple tuple;
+    while (count < max_databases && (tuple = heap_getnext(scan, ForwardScanDirection)) != nullptr) {
+        bool is_null = true;
+        Form_pg_db_role_setting form =
+            reinterpret_cast<Form_pg_db_role_setting>(GETSTRUCT(tuple));
+        Datum settings = heap_getattr(tuple, Anum_pg_db_role_setting_setconfig,
+                                      RelationGetDescr(relation), &is_null);
+        if (!is_null && OidIsValid(form->setdatabase) && !OidIsValid(form->setrole) &&
+            has_mark(settings)) {
+            found[count++] = form->setdatabase;
+        }
+    }
+    table_endscan(scan);
+    table_close(relation, AccessShareLock);
+    return count;
+}
+
+// A marked database counts when it exists and takes connections.
+void keep_connectable(Oid (&found)[max_databases], int &count) {
+    int kept = 0;
+    for (int i = 0; i < count; ++i) {
+        HeapTuple tuple = SearchSysCache1(DATABASEOID, ObjectIdGetDatum(found[i]));
+        if (HeapTupleIsValid(tuple)) {
+            if (reinterpret_cast<Form_pg_database>(GETSTRUCT(tuple))->datallowconn) {
+                found[kept++] = found[i];
+            }
+            ReleaseSysCache(tuple);
+        }
+    }
+    count = kept;
+}
+
+void scan_databases(SharedState &state) {
+    Oid marked[max_databases];
+    int count = 0;
+    {
+        Transaction transaction;
+        call([&] {
+            count = find_marked(marked);
+            keep_connectable(marked, count);
+        });
+        transaction.commit();
+    }
+    SpinGuard guard(state);
+    for (int i = 0; i < count; ++i) {
+        find_or_make_entry(state, marked[i]);
+    }
+    for (DatabaseEntry &entry : state.databases) {
+        bool wanted = std::find(marked, marked + count, entry.database) != marked + count;
+        if (OidIsValid(entry.database) && !wanted && entry.worker_pid == 0 &&
+            entry.held_by == 0 && entry.state != DatabaseState::starting) {
+            entry.database = InvalidOid;
+        }
+        if (wanted && entry.rescan) {
+            entry.rescan = false;
+            entry.extension_missing = false;
+            entry.retry_at = 0;
+        }
+    }
+}
+
+bool register_worker(Oid database, int index) {
+    BackgroundWorker worker;
+    std::memset(&worker, 0, sizeof(worker));
+    worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
+    worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
+    worker.bgw_restart_time = BGW_NEVER_RESTART; // the launcher decides
+    strlcpy(worker.bgw_library_name, "billstack", sizeof(worker.bgw_library_name));
+    strlcpy(worker.bgw_function_name, "billstack_sync_worker", sizeof(worker.bgw_function_name));
+    snprintf(worker.bgw_name, sizeof(worker.bgw_name), "billstack sync worker");
+    snprintf(worker.bgw_type, sizeof(worker.bgw_type), "billstack sync worker");
+    worker.bgw_main_arg = ObjectIdGetDatum(database);
+    worker.bgw_notify_pid = MyProcPid;
+    return call([&] {
+        MemoryContext outer = MemoryContextSwitchTo(TopMemoryContext);
+        bool done = RegisterDynamicBackgroundWorker(&worker, &handles[index]);
+        MemoryContextSwitchTo(outer);
+        return done;
+    });
+}
+
+void back_off(DatabaseEntry &entry, TimestampTz now) {
+    int seconds = std::min(longest_backoff_s, 1 << std::min(entry.failures, 6));
+    ++entry.failures;
+    entry.state = DatabaseState::backing_off;
+    entry.retry_at = TimestampTzPlusMilliseconds(now, seconds * 1000);
+}
+
+// A registered worker that the postmaster reports as stopped: how it ended says what comes next.
+void note_end(SharedState &state, int index, TimestampTz now) {
+    SpinGuard guard(state);
+    DatabaseEntry &entry = state.databases[index];
+    if (entry.held_by != 0) {
+        entry.state = DatabaseState::held;
+    } else if (entry.extension_missing || entry.leave) {
+        entry.state = DatabaseState::absent;
+        entry.failures = 0;
+    } else {
+        if (TimestampDifferenceExceeds(entry.started_at, now, healthy_after_s * 1000)) {
+            entry.failures = 0;
+        }
+        back_off(entry, now);
+    }
+    entry.leave = false;
+    entry.worker_pid = 0;
+    entry.worker_procno = -1;
+}
+
+void collect_ended(SharedState &state) {
+    for (int i = 0; i < max_databases; ++i) {
+        if (handles[i] == nullptr) {
+            continue;
+        }
+        pid_t pid = 0;
+        BgwHandleStatus status = call([&] { return GetBackgroundWorkerPid(handles[i], &pid); });
+        if (status == BGWH_STOPPED) {
+            pfree(handles[i]);
+            handles[i] = nullptr;
+            note_end(state, i, GetCurrentTimestamp());
+        }
+    }
+}
+
+// Whether a worker for the entry is to be started now; reserves it by moving it to `starting`.
+bool is_due(SharedState &state, int index, TimestampTz now, Oid &database) {
+    SpinGuard guard(state);
+    DatabaseEntry &entry = state.databases[index];
+    bool idle = entry.state == DatabaseState::absent || entry.state == DatabaseState::held ||
+                (entry.state == DatabaseState::backing_off && entry.retry_at <= now);
+    if (!OidIsValid(entry.database) || !idle || entry.held_by != 0 || entry.extension_missing) {
+        return false;
+    }
+    entry.state = DatabaseState::starting;
+    entry.started_at = now;
+    entry.leave = false;
+    database = entry.database;
+    return true;
+}
+
+void start_due(SharedState &state) {
+    TimestampTz now = GetCurrentTimestamp();
+    for (int i = 0; i < max_databases; ++i) {
+        Oid database = InvalidOid;
+        if (handles[i] == nullptr && is_due(state, i, now, database) &&
+            !register_worker(database, i)) {
+            SpinGuard guard(state);
+            strlcpy(state.databases[i].last_error,
+                    "no background worker slot is free: raise max_worker_processes",
+                    sizeof(state.databases[i].last_error));
+            back_off(state.databases[i], now);
+        }
+    }
+}
+
+long until_next_retry(SharedState &state) {
+    TimestampTz now = GetCurrentTimestamp();
+    long shortest = look_again_ms;
+    SpinGuard guard(state);
+    for (const DatabaseEntry &entry : state.databases) {
+        if (OidIsValid(entry.database) && entry.state == DatabaseState::backing_off) {
+            long left = TimestampDifferenceMilliseconds(now, entry.retry_at);
+            shortest = std::min(shortest, std::max(left, 1L));
+        }
+    }
+    return shortest;
+}
+
+void wait_for_latch(long timeout_ms) {
+    static uint32 event = 0;
+    call([&] {
+        if (event == 0) {
+            event = wait_event("BillstackLauncher");
+        }
+        WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, timeout_ms, event);
+        ResetLatch(MyLatch);
+        CHECK_FOR_INTERRUPTS();
+        if (ConfigReloadPending) {
+            ConfigReloadPending = false;
+            ProcessConfigFile(PGC_SIGHUP);
+        }
+    });
+}
+
+void forget_launcher(int, Datum) {
+    SharedState *state = shared_state();
+    SpinGuard guard(*state);
+    state->launcher_pid = 0;
+    state->launcher_procno = -1;
+}
+
+// After a restart of the launcher alone, workers of its predecessor may still run; they were told
+// by a latch nobody holds any more, so their entries are read anew from who is alive.
+void adopt_entries(SharedState &state) {
+    SpinGuard guard(state);
+    state.launcher_pid = MyProcPid;
+    state.launcher_procno = own_procno();
+    for (DatabaseEntry &entry : state.databases) {
+        if (entry.worker_pid == 0 && entry.state == DatabaseState::starting) {
+            entry.state = DatabaseState::absent;
+        }
+    }
+}
+
+// A worker of a predecessor has no handle here: its exit callback clears worker_pid.
+void collect_orphans(SharedState &state) {
+    SpinGuard guard(state);
+    for (int i = 0; i < max_databases; ++i) {
+        DatabaseEntry &entry = state.databases[i];
+        if (handles[i] == nullptr && entry.state == DatabaseState::running &&
+            entry.worker_pid == 0) {
+            entry.state = DatabaseState::absent;
+        }
+    }
+}
+
+void run_launcher() {
+    SharedState &state = require_shared_state();
+    call([] { before_shmem_exit(forget_launcher, 0); });
+    adopt_entries(state);
+    while (true) {
+        MemoryScope turn("billstack launcher turn", TopMemoryContext);
+        collect_ended(state);
+        collect_orphans(state);
+        scan_databases(state);
+        start_due(state);
+        wait_for_latch(until_next_retry(state));
+    }
+}
+
+} // namespace
+
+void register_launcher() {
+    BackgroundWorker worker;
+    std::memset(&worker, 0, sizeof(worker));
+    worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
+    worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
+    worker.bgw_restart_time = 5;
+    strlcpy(worker.bgw_library_name, "billstack", sizeof(worker.bgw_library_name));
+    strlcpy(worker.bgw_function_name, "billstack_launcher", sizeof(worker.bgw_function_name));
+    strlcpy(worker.bgw_name, "billstack launcher", sizeof(worker.bgw_name));
+    strlcpy(worker.bgw_type, "billstack launcher", sizeof(worker.bgw_type));
+    RegisterBackgroundWorker(&worker);
+}
+
+} // namespace billstack::pg
+
+#pragma GCC visibility push(default)
+extern "C" void billstack_launcher(Datum) {
+    pqsignal(SIGTERM, die);
+    pqsignal(SIGHUP, SignalHandlerForConfigReload);
+    BackgroundWorkerUnblockSignals();
+    BackgroundWorkerInitializeConnection(nullptr, nullptr, 0);
+    billstack::pg::worker_entry(billstack::pg::run_launcher);
+}
+#pragma GCC visibility pop

@@ -1,0 +1,146 @@
+#include "pg/request_service.hpp"
+
+#include "pg/config.hpp"
+#include "pg/slot_codec.hpp"
+
+namespace billstack::pg {
+
+namespace {
+
+void write_answer(RequestSlot &slot, const stripe::CallResult &result, std::string_view body) {
+    SlotWriter writer(slot.answer, slot_answer_size);
+    writer.number(static_cast<std::int64_t>(result.status)).number(result.http_status);
+    writer.number(result.attempts).number(result.window_start).number(result.window_end);
+    writer.text(result.request_id).text(result.failure_text).text(result.error.type);
+    writer.text(result.error.code).text(result.error.param).text(result.error.message);
+    writer.text(result.error.decline_code).text(body);
+    slot.answer_length = writer.length();
+}
+
+} // namespace
+
+void RequestService::look_at_slots() {
+    for (RequestSlot &slot : state_.slots) {
+        SlotState seen;
+        {
+            SpinGuard guard(state_);
+            seen = slot.database == MyDatabaseId ? slot.state : SlotState::free;
+            if (seen == SlotState::queued) {
+                slot.state = SlotState::taken;
+            }
+        }
+        if (seen == SlotState::queued) {
+            take(slot);
+        } else if (seen == SlotState::abandoned) {
+            for (auto open = calls_.begin(); open != calls_.end();) {
+                if (open->second.slot == &slot) {
+                    caller_.cancel(open->first);
+                    open = calls_.erase(open);
+                } else {
+                    ++open;
+                }
+            }
+            SpinGuard guard(state_);
+            slot.state = SlotState::free;
+        }
+    }
+}
+
+void RequestService::take(RequestSlot &slot) {
+    SlotReader reader(slot.request, slot.request_length);
+    stripe::Call request;
+    request.key =
+        std::make_shared<const core::SecretBytes>(core::SecretBytes::copy_of(reader.text()));
+    request.method = reader.text();
+    request.path = reader.text();
+    request.idempotency_key = reader.text();
+    bool body_wanted = reader.number() != 0;
+    std::int64_t params = reader.number();
+    for (std::int64_t i = 0; i < params; ++i) {
+        std::string name(reader.text());
+        request.params.emplace_back(std::move(name), std::string(reader.text()));
+    }
+    core::wipe_memory(slot.request, slot.request_length);
+    request.priority = stripe::Priority::user;
+    request.timeout = core::Milliseconds(config::http_timeout_ms());
+    Open open{&slot, slot.generation, body_wanted};
+    try {
+        calls_.emplace(caller_.submit(std::move(request)), open);
+    } catch (const core::Error &error) {
+        stripe::CallResult refused;
+        refused.status = stripe::CallStatus::refused;
+        refused.error.message = error.message;
+        answer(open, refused);
+    }
+}
+
+void RequestService::on_result(const stripe::CallResult &result) {
+    auto found = calls_.find(result.id);
+    Open open = found->second;
+    calls_.erase(found);
+    answer(open, result);
+}
+
+void RequestService::answer(const Open &open, const stripe::CallResult &result) {
+    RequestSlot &slot = *open.slot;
+    std::string_view body = open.body_wanted ? std::string_view(result.body) : std::string_view();
+    // The slot is the worker's own while it is taken; written first, published under the lock.
+    if (body.size() + 16 * 1024 > slot_answer_size) {
+        stripe::CallResult too_large = result;
+        too_large.status = stripe::CallStatus::bad_answer;
+        too_large.failure_text = "the answer is larger than " +
+                                 std::to_string(slot_answer_size / 1024) + " kB";
+        write_answer(slot, too_large, {});
+    } else {
+        write_answer(slot, result, body);
+    }
+    int backend = -1;
+    {
+        SpinGuard guard(state_);
+        if (slot.state == SlotState::abandoned) {
+            slot.state = SlotState::free;
+        } else if (slot.state == SlotState::taken && slot.generation == open.generation) {
+            slot.state = SlotState::answered;
+            backend = slot.backend_procno;
+        }
+    }
+    set_latch_of(backend);
+}
+
+void fail_taken_slots(Oid database, const char *reason) noexcept {
+    SharedState *state = shared_state();
+    if (state == nullptr) {
+        return;
+    }
+    for (RequestSlot &slot : state->slots) {
+        int backend = -1;
+        {
+            SpinGuard guard(*state);
+            if (slot.database != database) {
+                continue;
+            }
+            if (slot.state == SlotState::abandoned) {
+                slot.state = SlotState::free;
+            }
+            if (slot.state != SlotState::taken) {
+                continue;
+            }
+        }
+        SlotWriter writer(slot.answer, slot_answer_size);
+        writer.number(static_cast<std::int64_t>(stripe::CallStatus::unreachable));
+        writer.number(0).number(0).number(0).number(0).text("").text(reason);
+        slot.answer_length = writer.length();
+        {
+            SpinGuard guard(*state);
+            if (slot.state == SlotState::taken) {
+                slot.state = SlotState::answered;
+                backend = slot.backend_procno;
+            } else if (slot.state == SlotState::abandoned) {
+                slot.state = SlotState::free;
+            }
+        }
+        set_latch_of(backend);
+    }
+}
+
+} // namespace billstack::pg

@@ -1,0 +1,34 @@
+// The worker's side of the request slots: takes what backends have queued, submits it, answers,
+// and drops what nobody waits for any more.
+#pragma once
+#include "pg/shared_state.hpp"
+
+namespace billstack::pg {
+
+class RequestService {
+  public:
+    RequestService(SharedState &state, stripe::Caller &caller) : state_(state), caller_(caller) {}
+    // Takes queued slots of this database and cancels abandoned ones.
+    void look_at_slots();
+    bool owns(stripe::CallId id) const { return calls_.contains(id); }
+    void on_result(const stripe::CallResult &result);
+
+  private:
+    struct Open {
+        RequestSlot *slot;
+        std::uint64_t generation;
+        bool body_wanted;
+    };
+    void take(RequestSlot &slot);
+    void answer(const Open &open, const stripe::CallResult &result);
+
+    SharedState &state_;
+    stripe::Caller &caller_;
+    std::map<stripe::CallId, Open> calls_;
+};
+
+// Answers every slot the worker of `database` still has as unreachable, with `reason`. For the end
+// of the worker: no C++ object of it is needed, nothing is raised.
+void fail_taken_slots(Oid database, const char *reason) noexcept;
+
+} // namespace billstack::pg

@@ -1,0 +1,328 @@
+#include "pg/worker.hpp"
+
+#include "pg/config.hpp"
+#include "pg/scope.hpp"
+
+namespace billstack::pg {
+
+namespace {
+
+constexpr auto look_interval = std::chrono::minutes(5); // a net for wake-ups that were lost
+constexpr int lock_timeout_ms = 1000;
+
+// For the exit callbacks, which must drop the network before the process ends: a plain pointer.
+Worker *current = nullptr;
+Oid own_database = InvalidOid;
+
+DatabaseEntry *own_entry(SharedState &state) { return find_entry(state, own_database); }
+
+std::string describe_network() {
+    return std::string(config::api_base()) + "\n" + config::ca_file() + "\n" +
+           config::api_version() + "\n" + std::to_string(config::max_requests());
+}
+
+// "" when the extension is not in this database.
+std::string installed_version() {
+    Transaction transaction;
+    char *version = call([]() -> char * {
+        Oid extension = get_extension_oid("billstack", true);
+        if (!OidIsValid(extension)) {
+            return nullptr;
+        }
+        Relation relation = table_open(ExtensionRelationId, AccessShareLock);
+        ScanKeyData key;
+        ScanKeyInit(&key, Anum_pg_extension_oid, BTEqualStrategyNumber, F_OIDEQ,
+                    ObjectIdGetDatum(extension));
+        SysScanDesc scan =
+            systable_beginscan(relation, ExtensionOidIndexId, true, nullptr, 1, &key);
+        HeapTuple tuple = systable_getnext(scan);
+        char *found = nullptr;
+        if (HeapTupleIsValid(tuple)) {
+            bool is_null = true;
+            Datum value = heap_getattr(tuple, Anum_pg_extension_extversion,
+                                       RelationGetDescr(relation), &is_null);
+            found = is_null ? nullptr : TextDatumGetCString(value);
+        }
+        systable_endscan(scan);
+        table_close(relation, AccessShareLock);
+        return found;
+    });
+    std::string text = version != nullptr ? version : "";
+    transaction.commit();
+    return text;
+}
+
+void note_error(SharedState &state, const std::string &text) {
+    SpinGuard guard(state);
+    if (DatabaseEntry *entry = own_entry(state)) {
+        strlcpy(entry->last_error, text.c_str(), sizeof(entry->last_error));
+    }
+}
+
+} // namespace
+
+Worker::Worker(SharedState &state) : state_(state) {
+    connect_network();
+    call([] { pgstat_report_activity(STATE_IDLE, nullptr); });
+}
+
+void Worker::connect_network() {
+    requests_.reset();
+    backfills_.reset();
+    network_.caller.reset();
+    network_.transport.reset();
+    fail_taken_slots(own_database, "billstack's settings have changed; repeat the call");
+    http::CurlOptions options;
+    options.base_url = config::api_base();
+    options.ca_file = config::ca_file();
+    options.user_agent = "billstack/" BILLSTACK_VERSION;
+    options.max_connections = config::max_requests() + 4;
+    network_.transport = http::make_curl_transport(options);
+    std::uint64_t seed = 0;
+    if (!pg_strong_random(&seed, sizeof(seed))) {
+        seed = static_cast<std::uint64_t>(clock_.unix_us());
+    }
+    stripe::CallerOptions caller_options;
+    caller_options.api_version = config::api_version();
+    caller_options.max_in_flight = config::max_requests();
+    network_.caller = std::make_unique<stripe::Caller>(*network_.transport, clock_,
+                                                       caller_options, seed);
+    requests_ = std::make_unique<RequestService>(state_, *network_.caller);
+    backfills_ = std::make_unique<BackfillService>(*network_.caller, clock_);
+    network_settings_ = describe_network();
+    look_wanted_ = true;
+    add_network_socket();
+}
+
+// The set lives as long as the transport: its one socket is the transport's epoll descriptor.
+void Worker::add_network_socket() {
+    int socket = network_.transport->poll_fd();
+    if (events_ != nullptr) {
+        FreeWaitEventSet(events_);
+        events_ = nullptr;
+    }
+    events_ = call([&] {
+        WaitEventSet *set = create_wait_event_set(3);
+        AddWaitEventToSet(set, WL_LATCH_SET, PGINVALID_SOCKET, MyLatch, nullptr);
+        AddWaitEventToSet(set, WL_EXIT_ON_PM_DEATH, PGINVALID_SOCKET, nullptr, nullptr);
+        AddWaitEventToSet(set, WL_SOCKET_READABLE, socket, nullptr, nullptr);
+        return set;
+    });
+}
+
+void Worker::reload_settings() {
+    call([] {
+        ConfigReloadPending = false;
+        ProcessConfigFile(PGC_SIGHUP);
+    });
+    if (describe_network() != network_settings_) {
+        connect_network();
+    }
+    look_wanted_ = true;
+}
+
+bool Worker::leave_requested() {
+    SpinGuard guard(state_);
+    DatabaseEntry *entry = own_entry(state_);
+    if (entry == nullptr || entry->leave) {
+        return true;
+    }
+    entry->last_turn_at = GetCurrentTimestamp();
+    if (entry->work_waiting) {
+        entry->work_waiting = false;
+        look_wanted_ = true;
+    }
+    return false;
+}
+
+bool Worker::look_around() {
+    look_wanted_ = false;
+    next_look_ = clock_.mono() + look_interval;
+    std::string version = installed_version();
+    if (version.empty()) {
+        SpinGuard guard(state_);
+        if (DatabaseEntry *entry = own_entry(state_)) {
+            entry->extension_missing = true;
+        }
+        return false;
+    }
+    version_fits_ = version == BILLSTACK_VERSION;
+    if (!version_fits_) {
+        note_error(state_, "the extension is " + version + ", the library " BILLSTACK_VERSION
+                           ": run ALTER EXTENSION billstack UPDATE, or restart the server");
+        return true;
+    }
+    backfills_->refresh();
+    return true;
+}
+
+void Worker::dispatch() {
+    std::vector<stripe::CallResult> results;
+    network_.caller->step(results);
+    for (stripe::CallResult &result : results) {
+        if (requests_->owns(result.id)) {
+            requests_->on_result(result);
+        } else {
+            backfills_->on_result(std::move(result));
+        }
+    }
+}
+
+void Worker::run() {
+    note_error(state_, "");
+    while (true) {
+        MemoryScope turn("billstack worker turn", TopMemoryContext);
+        check_for_interrupts();
+        if (ConfigReloadPending) {
+            reload_settings();
+        }
+        if (leave_requested()) {
+            return;
+        }
+        if ((look_wanted_ || clock_.mono() >= next_look_) && !look_around()) {
+            return;
+        }
+        requests_->look_at_slots();
+        dispatch();
+        bool busy = version_fits_ && backfills_->work();
+        dispatch();
+        wait(busy);
+    }
+}
+
+long Worker::wait_ms(bool busy) const {
+    if (busy) {
+        return 0;
+    }
+    auto now = clock_.mono();
+    auto until = next_look_;
+    if (auto retry = backfills_->next_retry(); retry && *retry < until) {
+        until = *retry;
+    }
+    auto left = std::chrono::ceil<core::Milliseconds>(until - now);
+    if (auto network = network_.caller->next_timeout(); network && *network < left) {
+        left = *network;
+    }
+    return std::max<long>(0, static_cast<long>(left.count()));
+}
+
+// The one wait of the worker: latch, postmaster and network together.
+void Worker::wait(bool busy) {
+    static uint32 event = 0;
+    long timeout = wait_ms(busy);
+    call([&] {
+        if (event == 0) {
+            event = wait_event("BillstackWorker");
+        }
+        WaitEvent occurred[3];
+        int count = WaitEventSetWait(events_, timeout, occurred, 3, event);
+        for (int i = 0; i < count; ++i) {
+            if (occurred[i].events & WL_LATCH_SET) {
+                ResetLatch(MyLatch);
+            }
+        }
+    });
+}
+
+namespace {
+
+// Before the server takes its own things apart: callers get their answer, the network is dropped.
+// A FATAL unwinds nothing, so the handles are released here (they never wait: quick exit).
+void release_worker(int, Datum) {
+    fail_taken_slots(own_database, "the billstack worker has ended; repeat the call");
+    delete std::exchange(current, nullptr);
+}
+
+// Runs after the process has left the array of backends: DROP DATABASE may go on.
+void report_gone(int, Datum) {
+    SharedState *state = shared_state();
+    int holder = -1;
+    int launcher = -1;
+    {
+        SpinGuard guard(*state);
+        if (DatabaseEntry *entry = own_entry(*state)) {
+            entry->worker_pid = 0;
+            entry->worker_procno = -1;
+            holder = entry->held_by != 0 ? entry->holder_procno : -1;
+        }
+        launcher = state->launcher_pid != 0 ? state->launcher_procno : -1;
+    }
+    set_latch_of(holder);
+    set_latch_of(launcher);
+}
+
+// False when the entry is held or the worker is not wanted any more.
+bool enter_state(SharedState &state) {
+    SpinGuard guard(state);
+    DatabaseEntry *entry = own_entry(state);
+    if (entry == nullptr || entry->held_by != 0 || entry->worker_pid != 0) {
+        return false;
+    }
+    entry->worker_pid = MyProcPid;
+    entry->worker_procno = own_procno();
+    entry->leave = false;
+    strlcpy(entry->worker_version, BILLSTACK_VERSION, sizeof(entry->worker_version));
+    return true;
+}
+
+void report_running(SharedState &state) {
+    SpinGuard guard(state);
+    if (DatabaseEntry *entry = own_entry(state)) {
+        entry->state = DatabaseState::running;
+        entry->last_turn_at = GetCurrentTimestamp();
+    }
+}
+
+// Applies to everything the worker does: nothing of the database's search path or time limits.
+void set_session_defaults() {
+    SetConfigOption("search_path", "pg_catalog, pg_temp", PGC_SUSET, PGC_S_OVERRIDE);
+    SetConfigOption("lock_timeout", std::to_string(lock_timeout_ms).c_str(), PGC_SUSET,
+                    PGC_S_OVERRIDE);
+    SetConfigOption("idle_in_transaction_session_timeout", "0", PGC_SUSET, PGC_S_OVERRIDE);
+    SetConfigOption("default_transaction_read_only", "off", PGC_SUSET, PGC_S_OVERRIDE);
+    SetConfigOption("default_transaction_isolation", "read committed", PGC_SUSET, PGC_S_OVERRIDE);
+    SetConfigOption("application_name", "billstack", PGC_USERSET, PGC_S_OVERRIDE);
+}
+
+void run_worker() {
+    SharedState &state = require_shared_state();
+    call([] {
+        set_session_defaults();
+        before_shmem_exit(release_worker, 0);
+    });
+    // What the worker stumbles over is for the DBA to read in health(), not only in the log.
+    try {
+        current = new Worker(state);
+        report_running(state);
+        current->run();
+    } catch (const PgError &error) {
+        note_error(state, error.what());
+        throw;
+    } catch (const std::exception &error) {
+        note_error(state, error.what());
+        throw;
+    }
+    delete std::exchange(current, nullptr);
+}
+
+} // namespace
+
+} // namespace billstack::pg
+
+#pragma GCC visibility push(default)
+extern "C" void billstack_sync_worker(Datum argument) {
+    using namespace billstack::pg;
+    own_database = DatumGetObjectId(argument);
+    pqsignal(SIGTERM, die);
+    pqsignal(SIGHUP, SignalHandlerForConfigReload);
+    BackgroundWorkerUnblockSignals();
+    if (shared_state() == nullptr || !enter_state(*shared_state())) {
+        proc_exit(0);
+    }
+    // Before connecting: it then runs after the process has left the array of backends.
+    on_shmem_exit(report_gone, 0);
+    BackgroundWorkerInitializeConnectionByOid(own_database, InvalidOid, 0);
+    worker_entry(run_worker);
+    proc_exit(0);
+}
+#pragma GCC visibility pop

@@ -1,0 +1,42 @@
+// The sync worker of one database: the only process that speaks with Stripe. One wait for latch and
+// network together; slots and backfills in turn; no transaction open while it waits.
+#pragma once
+#include "pg/backfill_service.hpp"
+#include "pg/request_service.hpp"
+
+namespace billstack::pg {
+
+class Worker {
+  public:
+    explicit Worker(SharedState &state);
+    // Returns when the worker is to end with exit code 0.
+    void run();
+
+  private:
+    struct Network {
+        std::unique_ptr<http::Transport> transport;
+        std::unique_ptr<stripe::Caller> caller;
+    };
+    void connect_network();
+    void turn();
+    void dispatch();
+    bool look_around(); // extension there, version fits, new runs; false: end
+    bool leave_requested();
+    void reload_settings();
+    void wait(bool busy);
+    long wait_ms(bool busy) const;
+    void add_network_socket();
+
+    SharedState &state_;
+    core::SystemClock clock_;
+    Network network_;
+    std::unique_ptr<RequestService> requests_;
+    std::unique_ptr<BackfillService> backfills_;
+    WaitEventSet *events_ = nullptr;
+    std::string network_settings_; // what the transport was made from
+    bool look_wanted_ = true;
+    bool version_fits_ = false;
+    core::MonoTime next_look_{};
+};
+
+} // namespace billstack::pg
