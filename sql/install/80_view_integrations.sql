@@ -1,0 +1,46 @@
+-- A barrier: conditions of the reader are not run over rows he may not see.
+CREATE VIEW billstack.integrations WITH (security_barrier = true) AS
+SELECT i.team,
+       i.name AS integration,
+       i.account_id,
+       i.account_name,
+       i.country,
+       i.default_currency,
+       i.livemode,
+       i.key_masked AS key,
+       i.publishable_key,
+       i.webhook_secret_state AS webhook_secret,
+       i.key_valid,
+       i.is_active AND NOT here.is_copy AS is_active,
+       CASE WHEN EXISTS (SELECT FROM billstack_internal.backfill_run AS r
+                          WHERE r.integration_id OPERATOR(pg_catalog.=) i.id
+                            AND (r.state OPERATOR(pg_catalog.=) 'queued' OR r.state OPERATOR(pg_catalog.=) 'running'))
+            THEN 'syncing' ELSE i.sync_status END AS sync_status,
+       0 AS linked_projects,
+       i.last_validated_at,
+       CASE WHEN here.is_copy
+            THEN pg_catalog.concat('this database is a copy of the one in which team "', i.team, '" was connected; call billstack.arm(''', i.team, ''') to activate it here')
+            ELSE i.last_error END AS last_error,
+       i.schema_name,
+       EXISTS (SELECT FROM pg_catalog.pg_namespace AS n WHERE n.oid OPERATOR(pg_catalog.=) i.schema_oid) AS schema_exists,
+       i.owner_name AS owner,
+       i.created_at
+  FROM billstack_internal.integration AS i
+  JOIN billstack_internal.team AS t ON t.team OPERATOR(pg_catalog.=) i.team
+ CROSS JOIN (SELECT c.system_identifier, d.oid AS database_oid
+               FROM pg_catalog.pg_control_system() AS c
+               JOIN pg_catalog.pg_database AS d ON d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database()) AS this
+ CROSS JOIN LATERAL (SELECT i.system_identifier OPERATOR(pg_catalog.<>) this.system_identifier
+                         OR i.database_oid OPERATOR(pg_catalog.<>) this.database_oid AS is_copy) AS here
+ WHERE EXISTS (SELECT FROM pg_catalog.pg_roles AS o
+                WHERE (o.rolname OPERATOR(pg_catalog.=) t.owner_name
+                       OR o.rolname OPERATOR(pg_catalog.=) i.owner_name
+                       OR EXISTS (SELECT FROM billstack_internal.access_grant AS g
+                                   WHERE g.role_name OPERATOR(pg_catalog.=) o.rolname
+                                     AND (g.team OPERATOR(pg_catalog.=) '' OR g.team OPERATOR(pg_catalog.=) i.team))
+                       OR EXISTS (SELECT FROM pg_catalog.pg_extension AS e
+                                   WHERE e.extname OPERATOR(pg_catalog.=) 'billstack'
+                                     AND e.extowner OPERATOR(pg_catalog.=) o.oid))
+                  AND pg_catalog.pg_has_role(o.oid, 'USAGE'));
+REVOKE ALL ON billstack.integrations FROM PUBLIC;
+COMMENT ON VIEW billstack.integrations IS 'one row per integration of the teams you may see; secrets masked';

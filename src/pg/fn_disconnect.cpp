@@ -1,0 +1,32 @@
+// billstack.disconnect: ends an integration and drops what billstack made for it, nothing else.
+#include "pg/integration_store.hpp"
+#include "pg/mirror_admin.hpp"
+#include "pg/wake.hpp"
+
+namespace billstack::pg {
+
+namespace {
+
+// The place where linked projects are named with 55006, once projects exist.
+void refuse_while_projects_are_linked(const Integration &) {}
+
+} // namespace
+
+BILLSTACK_SQL_FUNCTION(billstack_disconnect) {
+    bool drop_dependents = args.boolean(2, "drop_dependents");
+    Integration integration =
+        require_integration(args.text(0, "team"), args.text(1, "integration"), Need::act);
+    require_writable("disconnect");
+    refuse_while_projects_are_linked(integration);
+    std::optional<std::string> dropped = drop_mirror(integration, drop_dependents);
+    if (cancel_open_run(integration.id, "the integration was disconnected")) {
+        wake_worker_at_commit();
+    }
+    delete_integration(integration.id);
+    delete_team_without_integrations(integration.team);
+    json::Node answer = json::Node::object();
+    answer.set("success", true).set("droppedSchema", dropped);
+    return return_jsonb(answer);
+}
+
+} // namespace billstack::pg

@@ -1,0 +1,66 @@
+// billstack.status and webhook_url: what is stored, without asking Stripe.
+#include "pg/connection_answer.hpp"
+#include "pg/integration_store.hpp"
+#include "pg/mirror_admin.hpp"
+
+namespace billstack::pg {
+
+namespace {
+
+json::Node webhook_status(const Integration &integration) {
+    json::Node webhook = json::Node::object();
+    webhook.set("secret", integration.webhook_secret_state)
+        .set("connected", false)
+        .set_null("lastEventAt")
+        .set_null("lastRefusedAt")
+        .set_null("lastRefusal")
+        .set_null("lag");
+    return webhook;
+}
+
+std::string instructions_for(const Integration &integration,
+                             const std::optional<std::string> &url) {
+    if (!url) {
+        return "Set billstack.public_url to the address under which Stripe reaches this team's "
+               "front end, then call webhook_url() again.";
+    }
+    return "In the Stripe dashboard (" + std::string(integration.livemode ? "live" : "test") +
+           " mode) open Developers, Webhooks, add an endpoint with this URL and choose the events "
+           "to send; then store its signing secret (whsec_...) as webhook_secret with "
+           "billstack.rotate_keys().";
+}
+
+} // namespace
+
+BILLSTACK_SQL_FUNCTION(billstack_status) {
+    Integration integration =
+        require_integration(args.text(0, "team"), args.text(1, "integration"), Need::see);
+    json::Node answer = json::Node::object();
+    answer.set("connected", true)
+        .set("isActive", integration.is_active && !integration.is_copy())
+        .set("syncStatus", integration.shown_sync_status())
+        .set("schemaExists", schema_exists(integration.schema_oid))
+        .set("accountName", integration.account.name)
+        .set("keyValid", integration.key_valid)
+        .set("accountId", integration.account.id)
+        .set("country", integration.account.country)
+        .set("defaultCurrency", integration.account.default_currency)
+        .set("livemode", integration.livemode)
+        .set("lastValidatedAt", json_time(integration.last_validated_at))
+        .set("linkedProjects", json::Node::array())
+        .set("lastError", integration.shown_error())
+        .set_null("readsThisMonth") // not counted yet
+        .set("webhook", webhook_status(integration));
+    return return_jsonb(answer);
+}
+
+BILLSTACK_SQL_FUNCTION(billstack_webhook_url) {
+    Integration integration =
+        require_integration(args.text(0, "team"), args.text(1, "integration"), Need::see);
+    std::optional<std::string> url = webhook_url_of(integration.team, integration.name);
+    json::Node answer = json::Node::object();
+    answer.set("webhookUrl", url).set("instructions", instructions_for(integration, url));
+    return return_jsonb(answer);
+}
+
+} // namespace billstack::pg

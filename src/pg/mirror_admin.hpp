@@ -1,0 +1,47 @@
+// Making, taking over, bringing up to date and dropping a mirror schema. Everything here runs with
+// the rights of the current user, who is the mirror's owner: its tables never get more than that.
+#pragma once
+#include "pg/guard.hpp"
+
+namespace billstack::pg {
+
+struct Integration;
+struct MirrorTable;
+
+struct MirrorChange {
+    std::vector<std::string> tables;  // "customers"
+    std::vector<std::string> columns; // "customers.email"
+    std::vector<std::string> indexes;
+    bool empty() const { return tables.empty() && columns.empty() && indexes.empty(); }
+};
+
+// Before Stripe is asked: throws what create_mirror or adopt_mirror would throw for this caller.
+// core::Error(exists_already): the schema is there and adopt is false, or it does not fit;
+// not_allowed: no CREATE on the database, or another role's schema.
+void check_mirror_target(const std::string &schema, bool adopt);
+
+// Returns the schema's OID. Makes the tables of the default kinds; a left-over schema is completed.
+Oid create_or_adopt_mirror(const std::string &schema);
+
+// The tables of a mirror with the default kinds, children included.
+std::vector<MirrorTable> default_mirror_tables();
+
+// Adds what the catalogue has and the mirror lacks, fills added columns from _raw, and records the
+// version. Switches to the mirror's owner by itself; waits for locks at most 3 s. Throws
+// core::Error(not_ready) without the schema or inside an extension script.
+MirrorChange upgrade_mirror(const Integration &integration);
+
+// Drops the schema and all in it. Returns its name, nullopt when it was gone. Throws
+// core::Error(not_allowed) for a caller who does not own it, dependents_exist listing what is not
+// billstack's unless drop_dependents, not_ready when another schema bears its name.
+std::optional<std::string> drop_mirror(const Integration &integration, bool drop_dependents);
+
+// Hands schema and tables to another role, with the caller's rights.
+void change_mirror_owner(const Integration &integration, const std::string &role);
+
+// The schema of that name if it belongs to a role whose rights the caller has; InvalidOid when
+// there is none. owner_name gets its owner. Throws core::Error(not_allowed) for another's schema.
+Oid find_mirror_by_name(const std::string &schema, std::string &owner_name);
+bool schema_exists(Oid schema);
+
+} // namespace billstack::pg

@@ -1,0 +1,39 @@
+// Who may act on a team. For everybody else the team does not exist: unknown and foreign teams
+// raise the same error. Roles are kept by name and looked up at each call.
+#pragma once
+#include "pg/guard.hpp"
+
+namespace billstack::pg {
+
+struct Integration;
+
+// see: status, addresses, rows of views. act: everything else.
+enum class Need { see, act };
+
+// The extension's owner, superusers, the team's owner (members included); holders of an `admin`
+// grant that covers the team, for Need::see of any grant.
+bool may_use_team(const std::string &team, Need need);
+
+// Throws core::Error(unknown_object) for a team that is unknown or foreign.
+void require_team(const std::string &team, Need need);
+
+// The error of require_team.
+core::Error unknown_team(const std::string &team);
+
+// Checks the slugs (core::Error(bad_argument)), then access, then loads. An integration's own owner
+// may use it like the team's owner. Throws core::Error(unknown_object).
+Integration require_integration(const std::string &team, const std::string &integration, Need need);
+
+// All integrations of a team, or the named one; the rules of require_integration.
+std::vector<Integration> require_integrations(const std::string &team,
+                                              const std::optional<std::string> &integration,
+                                              Need need);
+
+std::string current_role_name();
+// InvalidOid when there is no such role (any more).
+Oid role_oid(const std::string &name);
+
+// Throws core::Error(in_recovery) where nothing can be written: standby, read-only transaction.
+void require_writable(const char *function_name);
+
+} // namespace billstack::pg
