@@ -26,9 +26,8 @@ class Node {
     ~Node();
 
     bool is_object() const;
-    // nullopt when the dotted path is absent, null or of another type; "data.0.id" enters the
-    // first item of an array. A U+0000 in a text comes out as U+FFFD: the server's text type cannot
-    // hold it.
+    // nullopt when the dotted path is absent, null or of another type; "data.0.id" enters the first
+    // item of an array. A U+0000 in a text comes out as U+FFFD: the server's text cannot hold it.
     std::optional<std::string> text_at(std::string_view dotted_path) const;
     std::optional<std::int64_t> integer_at(std::string_view dotted_path) const;
     std::optional<bool> boolean_at(std::string_view dotted_path) const;

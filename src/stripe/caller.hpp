@@ -4,11 +4,12 @@
 #include "core/clock.hpp"
 #include "core/secret_bytes.hpp"
 #include "http/transport.hpp"
+#include "stripe/api_error.hpp"
+#include "stripe/form.hpp"
+#include "stripe/scrub.hpp"
+#include "stripe/stripe_clock.hpp"
 
 #include <cstdint>
-#include <deque>
-#include <functional>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -18,41 +19,36 @@
 namespace billstack::stripe {
 
 using CallId = std::uint64_t;
-using Params = std::vector<std::pair<std::string, std::string>>; // in order; keys may repeat
 
 // Who waits for the answer: a user's call is never queued behind a backfill's pages.
 enum class Priority { user, background };
 
 struct RetryPolicy {
-    int max_attempts = 3;           // the first one included
-    bool retry_rate_limited = true; // 429 after Retry-After or back-off
+    int max_attempts = 3;            // the first one included; see should_retry() for the table
+    bool retry_rate_limited = true;  // 429 after Retry-After or back-off
     core::Milliseconds total{80000}; // no attempt starts later than this after submit()
 };
 
 struct Call {
     std::string method = "GET";
-    std::string path; // "/v1/customers", segments already encoded with encode_path_segment()
-    Params params;    // query of a GET, form body of a POST; encoded by the Caller
+    std::string path; // "/v1/customers": unreserved characters, "/" and %XX only; segments already
+                      // encoded with encode_path_segment()
+    Params params;    // query of a GET or DELETE, form body of a POST; encoded by the Caller
     std::shared_ptr<const core::SecretBytes> key;
-    std::string idempotency_key; // POST: required; sent unchanged on every attempt
+    std::string idempotency_key; // POST: required, 255 bytes at most; the same on every attempt
     Priority priority = Priority::background;
     RetryPolicy retry;
     core::Milliseconds timeout{30000}; // of one attempt
 };
 
 enum class CallStatus {
-    ok,            // 2xx
-    refused,       // Stripe answered 4xx other than those below
-    key_rejected,  // 401
-    forbidden,     // 403: the key lacks the permission
-    rate_limited,  // 429 after the last attempt
-    unreachable,   // no answer, 5xx or 409 after the last attempt
-    bad_answer     // an answer that is no JSON object, or too large
-};
-
-// Stripe's error body, each text scrubbed of key-shaped strings.
-struct ApiError {
-    std::string type, code, param, message, decline_code;
+    ok,           // 2xx
+    refused,      // Stripe answered 4xx other than those below
+    key_rejected, // 401
+    forbidden,    // 403: the key lacks the permission
+    rate_limited, // 429 after the last attempt
+    unreachable,  // no answer, 5xx or 409 after the last attempt
+    bad_answer    // an answer that is no JSON object (its outer braces are looked at), or too large
 };
 
 struct CallResult {
@@ -64,9 +60,9 @@ struct CallResult {
     ApiError error;
     std::string failure_text; // of a transport failure
     int attempts = 0;
-    // The window in which Stripe read the state, unix seconds on Stripe's clock (sync.md section 2):
-    // window_start is at or before the moment the last attempt was sent, window_end at or after the
-    // moment it was answered. 0/0 when unknown.
+    // The window in which Stripe read the state, unix seconds on Stripe's clock (sync.md section
+    // 2): window_start is at or before the moment the last attempt was sent, window_end at or after
+    // the moment it was answered. 0/0 when unknown.
     std::int64_t window_start = 0;
     std::int64_t window_end = 0;
 };
@@ -75,33 +71,29 @@ struct CallResult {
 // e.g. "reading the account".
 [[noreturn]] void throw_call_error(const CallResult &result, const std::string &what);
 
-// Follows Stripe's clock through Date headers and our monotonic clock; the database's own clock
-// may be minutes off and plays no part.
-class StripeClock {
-  public:
-    void observe(std::int64_t date_seconds, core::MonoTime received);
-    // Greatest known lower bound of Stripe's time at `now`; 0 before the first observation.
-    std::int64_t lower_bound(core::MonoTime now) const;
-
-  private:
-    bool known_ = false;
-    std::int64_t date_seconds_ = 0;
-    core::MonoTime received_{};
-};
-
 struct CallerOptions {
     std::string api_version;
     int max_in_flight = 20; // requests on the wire; user calls may use 4 more
 };
 
+// Since construction.
+struct CallerStats {
+    std::uint64_t requests = 0;     // given to the transport
+    std::uint64_t retries = 0;      // of these, second and further attempts
+    std::uint64_t rate_limited = 0; // answers 429
+};
+
 class Caller {
   public:
+    // transport and clock outlive this object.
     Caller(http::Transport &transport, const core::Clock &clock, CallerOptions options,
            std::uint64_t jitter_seed);
     ~Caller();
     Caller(const Caller &) = delete;
     Caller &operator=(const Caller &) = delete;
 
+    // Throws core::Error(bad_argument), before anything is sent: unknown method, no key, a path
+    // that is not encoded, a POST without idempotency key.
     CallId submit(Call call);
     // No result follows. Unknown ids are ignored.
     void cancel(CallId id);
@@ -110,6 +102,7 @@ class Caller {
     // The caller may sleep so long unless the transport's poll_fd becomes readable first.
     std::optional<core::Milliseconds> next_timeout() const;
     std::size_t pending() const; // submitted and not ended
+    const CallerStats &stats() const;
     // What phase a call is in, for tests and the `calls` view: queued, sent, backing off, unknown.
     const char *phase(CallId id) const;
 
@@ -117,12 +110,5 @@ class Caller {
     struct State;
     std::unique_ptr<State> state_;
 };
-
-// RFC 3986 unreserved characters stay, everything else becomes %XX. Throws core::Error(bad_argument)
-// for an empty segment, ".", ".." or more than 255 bytes.
-std::string encode_path_segment(std::string_view segment);
-std::string encode_form(const Params &params);
-// Replaces anything shaped like a Stripe key (sk_, rk_, pk_, whsec_, bs_, and their masked forms are left) by "***".
-std::string scrub_keys(std::string_view text);
 
 } // namespace billstack::stripe
