@@ -9,7 +9,7 @@ use strict; use warnings; use Source;
 my %level = (core => 0, crypto => 1, json => 1, http => 1, stripe => 2, sync => 3, pg => 4);
 my %library = ('openssl/' => 'crypto', 'jansson' => 'json', 'simdjson' => 'json', 'curl/' => 'http');
 my $pure = qr{^(?:core|crypto|json|http|stripe|sync)/};
-my $posix = qr{^(?:unistd|fcntl|poll|signal|time|pthread|errno|string|strings|malloc|netdb|dirent|locale)\.h$|^(?:sys|netinet|arpa|net)/};
+my $posix = qr{^(?:unistd|fcntl|poll|signal|time|pthread|errno|string|strings|malloc|netdb|dirent|locale|[a-z]mmintrin)\.h$|^(?:sys|netinet|arpa|net)/};
 
 for my $file (cpp_files())
 {

@@ -13,6 +13,8 @@ for my $file (cpp_files())
 	for (strings($file))
 	{
 		my ($line, $text) = @$_;
+		# A hint that names a call to make is a sentence: "SELECT billstack.arm('x') ends this."
+		next if $text =~ /^SELECT billstack\.\w+\(.*[a-z]\.$/;
 		# Lower case is prose: "update the mirror", "select a team".
 		fail("$file:$line: \"" . substr($text, 0, 60) . '"') if $text =~ $sql && $text =~ /^\s*[A-Z]{3,}\s/;
 	}
