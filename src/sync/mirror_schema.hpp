@@ -13,18 +13,23 @@ namespace billstack::sync {
 std::string quote_identifier(std::string_view name);
 std::string quote_literal(std::string_view text);
 
-// CREATE TABLE, COMMENTs and CREATE INDEX statements for the kind and its children, in order.
-std::vector<std::string> create_table_statements(std::string_view schema, const stripe::Kind &kind);
+// CREATE TABLE, COMMENTs and CREATE INDEX statements for the kind and its children, in order: three
+// strings a table, the last two of several statements each, joined by ';'. with_lz4: the server was
+// built with it (as Debian's and PGDG's are).
+std::vector<std::string> create_table_statements(std::string_view schema, const stripe::Kind &kind,
+                                                 bool with_lz4 = true);
 // A column of the mirror, catalogue columns and the ones that start with '_'.
 struct MirrorColumn {
     std::string name;
     std::string type; // as format_type() prints it: "text", "bigint", "timestamp with time zone"...
     std::string options; // "NOT NULL", "COMPRESSION lz4", may be empty
 };
-std::vector<MirrorColumn> mirror_columns(const stripe::Kind &kind);
+std::vector<MirrorColumn> mirror_columns(const stripe::Kind &kind, bool with_lz4 = true);
+// For a table that has rows already: without NOT NULL and without a default.
 std::string add_column_statement(std::string_view schema, const stripe::Kind &kind,
                                  const MirrorColumn &column);
-// UPDATE that fills a catalogue column from _raw, for upgrade_mirror.
+// UPDATE that fills a catalogue column from _raw, for upgrade_mirror: the values extract_columns()
+// would take, but for jsonb nested deeper than 64.
 std::string fill_column_statement(std::string_view schema, const stripe::Kind &kind,
                                   const stripe::Column &column);
 struct MirrorIndex {
@@ -34,14 +39,17 @@ struct MirrorIndex {
 std::vector<MirrorIndex> mirror_indexes(std::string_view schema, const stripe::Kind &kind);
 
 // The set-based statements of the store. Parameters are arrays, in this order: catalogue columns
-// (text[]/bigint[]/... as upsert_parameter_types() says), _raw json[], _digest bytea[], then scalars
-// _as_of timestamptz, _as_of_end timestamptz, _source text, _api_version text.
+// (text[]/bigint[]/... as upsert_parameter_types() says; numeric and jsonb travel as text[]), _raw
+// json[], _digest bytea[], then scalars _as_of timestamptz, _as_of_end timestamptz, _source text,
+// _api_version text. Ids are distinct and sorted by the caller. A row is written only where
+// decide_read() says apply; the number of rows affected tells how many were.
 std::string upsert_statement(std::string_view schema, const stripe::Kind &kind);
 std::vector<std::string_view> upsert_parameter_types(const stripe::Kind &kind);
-// $1 text[] ids -> id, _as_of, _as_of_end, _digest, _deleted_at is not null
+// $1 text[] ids -> id, _as_of, _as_of_end, _digest, _deleted_at IS NOT NULL, _source; only ids that
+// are stored, in any order.
 std::string stored_states_statement(std::string_view schema, const stripe::Kind &kind);
 // $1 text[] parent ids (complete lists only), $2 text[] child ids that exist, $3, $4 as-of window:
-// children of those parents that are not in $2 and not newer become tombstones.
+// children of those parents that are not in $2 and not newer become tombstones, as of the window.
 std::string tombstone_missing_statement(std::string_view schema, const stripe::ChildList &list);
 
 } // namespace billstack::sync

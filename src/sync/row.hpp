@@ -26,8 +26,8 @@ enum class Source { backfill, read, event, call }; // stored in _source by these
 // A column's value; type by the catalogue. text points into the page or into the batch's arena.
 struct Value {
     bool is_null = true;
-    std::int64_t number = 0;   // bigint, timestamp (unix seconds), boolean (0 or 1)
-    std::string_view text;     // text, reference, numeric (as written), jsonb (as written, cleaned)
+    std::int64_t number = 0; // bigint, timestamp (unix seconds), boolean (0 or 1)
+    std::string_view text;   // text, reference, numeric (as written), jsonb (as written, cleaned)
 };
 
 struct Row {
@@ -36,8 +36,8 @@ struct Row {
     Digest digest;
 };
 
-// Rows of one kind, all read in one window. values holds rows.size() * kind->columns.size() entries,
-// row by row; it is empty until extract_columns() has filled it.
+// Rows of one kind, all read in one window. values holds rows.size() * kind->columns.size()
+// entries, row by row; it is empty until extract_columns() has filled it.
 struct RowBatch {
     const stripe::Kind *kind = nullptr;
     AsOf as_of;
@@ -46,22 +46,25 @@ struct RowBatch {
     std::vector<Row> rows;
     std::vector<Value> values;
     std::vector<std::unique_ptr<char[]>> arena; // unescaped strings
-    // For children only: the id of the parent of each row, else empty.
+    // For children only: the id of the parent of each row, else empty. Where it is given it goes
+    // into the parent column, whatever the child's own bytes say.
     std::vector<std::string_view> parents;
 };
 
 // Fills batch.values from the raw bytes of each row in one pass over each object. A value of the
 // wrong type becomes NULL (the bytes stay in _raw); U+0000 and lone surrogates become U+FFFD.
-// Throws core::Error(stripe_unreachable) when a row is not a JSON object.
+// All of each object is checked, so what this has passed may be stored as json unchecked. Throws
+// core::Error(stripe_unreachable) when a row is not one valid JSON object whose id is the row's.
 void extract_columns(RowBatch &batch);
 
 // A child list found inside a parent's bytes.
 struct ChildRows {
     const stripe::ChildList *list = nullptr;
     std::string_view parent_id;
-    std::vector<Row> rows;  // digests filled
-    bool present = false;   // the member was there and is a list object
-    bool has_more = false;  // the rest must be read from more_path after the last row's id
+    std::vector<Row> rows; // digests filled
+    bool present = false;  // the member was there and is a list object
+    bool has_more = false; // the rest must be read from more_path after the last row's id
+    std::vector<std::unique_ptr<char[]>> arena; // ids that were written with escapes
 };
 
 // The child lists of one parent object, in catalogue order.
