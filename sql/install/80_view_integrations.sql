@@ -26,21 +26,11 @@ SELECT i.team,
        i.owner_name AS owner,
        i.created_at
   FROM billstack_internal.integration AS i
-  JOIN billstack_internal.team AS t ON t.team OPERATOR(pg_catalog.=) i.team
  CROSS JOIN (SELECT c.system_identifier, d.oid AS database_oid
                FROM pg_catalog.pg_control_system() AS c
                JOIN pg_catalog.pg_database AS d ON d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database()) AS this
  CROSS JOIN LATERAL (SELECT i.system_identifier OPERATOR(pg_catalog.<>) this.system_identifier
                          OR i.database_oid OPERATOR(pg_catalog.<>) this.database_oid AS is_copy) AS here
- WHERE EXISTS (SELECT FROM pg_catalog.pg_roles AS o
-                WHERE (o.rolname OPERATOR(pg_catalog.=) t.owner_name
-                       OR o.rolname OPERATOR(pg_catalog.=) i.owner_name
-                       OR EXISTS (SELECT FROM billstack_internal.access_grant AS g
-                                   WHERE g.role_name OPERATOR(pg_catalog.=) o.rolname
-                                     AND (g.team OPERATOR(pg_catalog.=) '' OR g.team OPERATOR(pg_catalog.=) i.team))
-                       OR EXISTS (SELECT FROM pg_catalog.pg_extension AS e
-                                   WHERE e.extname OPERATOR(pg_catalog.=) 'billstack'
-                                     AND e.extowner OPERATOR(pg_catalog.=) o.oid))
-                  AND pg_catalog.pg_has_role(o.oid, 'USAGE'));
+ WHERE i.id OPERATOR(pg_catalog.=) ANY (SELECT v.id FROM billstack_internal.visible_integration AS v);
 REVOKE ALL ON billstack.integrations FROM PUBLIC;
 COMMENT ON VIEW billstack.integrations IS 'one row per integration of the teams you may see; secrets masked';

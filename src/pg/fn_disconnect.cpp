@@ -18,6 +18,7 @@ BILLSTACK_SQL_FUNCTION(billstack_disconnect) {
         require_integration(args.text(0, "team"), args.text(1, "integration"), Need::act);
     require_writable("disconnect");
     refuse_while_projects_are_linked(integration);
+    hold_open_run(integration.id);
     std::optional<std::string> dropped = drop_mirror(integration, drop_dependents);
     if (cancel_open_run(integration.id, "the integration was disconnected")) {
         wake_worker_at_commit();

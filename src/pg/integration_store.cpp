@@ -92,6 +92,9 @@ constinit Statement select_mirror_tables{
     "SELECT m.kind, m.table_name FROM billstack_internal.mirror_table AS m"
     " WHERE m.integration_id = $1 ORDER BY m.kind"};
 
+constinit Statement lock_open_runs{
+    "SELECT FROM billstack_internal.backfill_run AS r"
+    " WHERE r.integration_id = $1 AND r.state IN ('queued', 'running') FOR UPDATE"};
 constinit Statement cancel_run{
     "UPDATE billstack_internal.backfill_run SET state = 'canceled', error = $2,"
     " finished_at = clock_timestamp()"
@@ -331,6 +334,11 @@ std::vector<MirrorTable> mirror_tables_of(std::int32_t id) {
         tables.push_back({rows.text(row, 1), rows.text(row, 2)});
     }
     return tables;
+}
+
+void hold_open_run(std::int32_t id) {
+    InternalAccess access;
+    (void)lock_open_runs.run({param(id)});
 }
 
 bool cancel_open_run(std::int32_t id, const std::string &reason) {

@@ -96,6 +96,9 @@ std::vector<std::string> sealed_fingerprints();
 void add_mirror_table(std::int32_t id, const MirrorTable &table);
 std::vector<MirrorTable> mirror_tables_of(std::int32_t id);
 
+// Waits until the worker is not writing for the integration and keeps it from starting until this
+// transaction ends. Before any lock on the mirror: run, then tables is the worker's own order.
+void hold_open_run(std::int32_t id);
 // True when a run was open; the worker notices at its next step.
 bool cancel_open_run(std::int32_t id, const std::string &reason);
 

@@ -12,6 +12,13 @@ using stripe::Kind;
 
 constexpr std::size_t max_listed = 20;
 
+// The server was built with it; else the mirror's values are compressed as the server likes.
+#ifdef USE_LZ4
+constexpr bool has_lz4 = true;
+#else
+constexpr bool has_lz4 = false;
+#endif
+
 std::string name_of_schema(Oid schema) {
     char *name = call([&] { return get_namespace_name(schema); });
     return name == nullptr ? std::string() : std::string(name);
@@ -60,7 +67,7 @@ std::vector<const Kind *> kinds_of(const std::vector<MirrorTable> &tables) {
 void create_tables(const std::string &schema, const Kind &kind) {
     Kind alone = kind; // children are listed on their own
     alone.children = {};
-    for (const std::string &statement : sync::create_table_statements(schema, alone)) {
+    for (const std::string &statement : sync::create_table_statements(schema, alone, has_lz4)) {
         run_ddl(statement);
     }
 }
@@ -200,8 +207,7 @@ MirrorInventory inventory_of(const std::string &schema, const std::vector<Mirror
     return inventory;
 }
 
-// Nothing can be added to the schema or upon its tables afterwards. Tables before any row of
-// billstack_internal: the order in which the worker takes them.
+// Nothing can be added to the schema or upon its tables afterwards.
 void lock_mirror(Oid schema, const std::vector<MirrorTable> &tables) {
     call([&] { LockDatabaseObject(NamespaceRelationId, schema, 0, AccessExclusiveLock); });
     for (const MirrorTable &table : tables) {

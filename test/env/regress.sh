@@ -10,7 +10,7 @@ cluster=$top/test/env/cluster.sh
 server_dir "$dir"
 trap '"$cluster" stop "$dir"; stop_simulator "$dir"' EXIT
 
-port=$(start_simulator "$dir" --seed 7 --customers 25 --key sk_test_regress0000000000000000)
+port=$(start_simulator "$dir" --seed 7 --customers 25 --config "$top/test/regress_sim.json")
 echo "billstack.api_base = 'http://127.0.0.1:$port'" >"$dir/api_base.conf"
 "$cluster" start "$dir" "$top/test/regress.conf" "$dir/api_base.conf"
 
