@@ -13,7 +13,7 @@ namespace {
 // No exception may leave it: it runs in the postmaster.
 void initialise() {
     bool preloading = process_shared_preload_libraries_in_progress;
-    config::define_settings(preloading);
+    config::define_settings();
     install_log_redaction();
     if (!preloading) {
         return;
