@@ -85,7 +85,7 @@ progress() { sed -u -e 's/^NOTICE: */  /' -e 's/^psql:<stdin>:[0-9]*: NOTICE: */
 # --- the demo ---------------------------------------------------------------------------------------
 
 case ${1:-} in
---clean) shift; clean "$@"; exit ;;
+--clean) shift; one_at_a_time demo; clean "$@"; exit ;;
 --help) sed -n '2,7s/^# \{0,1\}//p' "$0"; exit ;;
 esac
 
@@ -98,7 +98,7 @@ esac
 
 "$env_dir/install_deps.sh" demo
 continue_where_the_server_can_read test/demo/demo.sh
-mkdir -p "$build"
+one_at_a_time demo
 cd "$top"
 
 section 'Preparing'

@@ -106,12 +106,13 @@ case " $* " in
 *" regress "* | *" tap "*) continue_where_the_server_can_read test/env/check.sh "${arguments[@]}" ;;
 esac
 
+one_at_a_time check
 mkdir -p "$logs"
 cd "$top"
 for stage in "$@"; do
     before=$failed start=$SECONDS
     heading "$stage"
-    "stage_$stage"
+    "stage_$stage" 3>&-
     if [ "$failed" != "$before" ]; then failed_stages="$failed_stages $stage"; fi
     printf -- '-- %s: %d s\n' "$stage" $((SECONDS - start))
 done

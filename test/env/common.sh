@@ -16,16 +16,21 @@ note() { printf '%s\n' "$*" >&2; }
 die() { printf 'error: %s\n' "$*" >&2; exit 1; }
 
 # PostgreSQL refuses to run as root: then servers and tests run as the packages' user postgres.
-server_user=$(id -un)
-if [ "$(id -u)" = 0 ]; then server_user=postgres; fi
+server_user=$(id -un) as_server=(env)
+if [ "$(id -u)" = 0 ]; then
+    server_user=postgres
+    as_server=(env HOME=/var/lib/postgresql setpriv --reuid=postgres --regid=postgres --init-groups --)
+fi
+as_server() { "${as_server[@]}" "$@"; }
 
-as_server() {
-    if [ "$(id -u)" = 0 ]; then
-        env HOME="$(getent passwd postgres | cut -d: -f6)" \
-            setpriv --reuid=postgres --regid=postgres --init-groups -- "$@"
-    else
-        "$@"
-    fi
+# one_at_a_time NAME: two runs of the same thing in one checkout would tread on each other. The lock ends
+# with this shell; what lives longer must not inherit it and is started with 3>&-.
+one_at_a_time() {
+    mkdir -p "$build"
+    exec 3>"$build/$1.lock"
+    flock -n 3 && return
+    note "Waiting for another make $1 of this checkout to end ..."
+    flock 3
 }
 
 # A folder that the server's user may write, parents included being root's.
@@ -48,7 +53,8 @@ start_simulator() {
     [ -x "$simulator" ] || die "the Stripe simulator is not built ($simulator)"
     stop_simulator "$dir"
     rm -f "$dir/sim.port"
-    as_server "$simulator" --port 0 --port-file "$dir/sim.port" "$@" \
+    # Not the function: $! has to be the simulator itself.
+    "${as_server[@]}" "$simulator" --port 0 --port-file "$dir/sim.port" "$@" \
         </dev/null >"$dir/sim.log" 2>&1 3>&- &
     echo $! >"$dir/sim.pid"
     for ((i = 0; i < 600; i++)); do
