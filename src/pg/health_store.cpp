@@ -1,0 +1,52 @@
+#include "pg/health_store.hpp"
+
+#include "pg/internal_access.hpp"
+#include "pg/spi.hpp"
+
+namespace billstack::pg {
+
+namespace {
+
+constinit Statement select_version{
+    "SELECT e.extversion FROM pg_catalog.pg_extension AS e WHERE e.extname = 'billstack'"};
+constinit Statement select_mark{
+    "SELECT EXISTS (SELECT FROM pg_catalog.pg_db_role_setting AS s WHERE s.setdatabase = $1"
+    " AND s.setrole = 0 AND 'billstack.enabled=on' = ANY (s.setconfig))"};
+constinit Statement select_teams{"SELECT t.team FROM billstack_internal.team AS t ORDER BY 1"};
+constinit Statement select_last_run{
+    "SELECT r.id, r.state, r.error FROM billstack_internal.backfill_run AS r"
+    " WHERE r.integration_id = $1 ORDER BY r.id DESC LIMIT 1"};
+
+} // namespace
+
+std::string installed_extension_version() {
+    InternalAccess access;
+    Rows rows = select_version.run({}, true);
+    return rows.empty() ? "" : rows.text(0, 1);
+}
+
+bool database_is_marked() {
+    InternalAccess access;
+    return select_mark.run({param_oid(MyDatabaseId)}, true).boolean(0, 1);
+}
+
+std::vector<std::string> all_teams() {
+    InternalAccess access;
+    Rows rows = select_teams.run({}, true);
+    std::vector<std::string> teams;
+    for (std::uint64_t row = 0; row < rows.size(); ++row) {
+        teams.push_back(rows.text(row, 1));
+    }
+    return teams;
+}
+
+std::optional<LastRun> last_run_of(std::int32_t integration_id) {
+    InternalAccess access;
+    Rows rows = select_last_run.run({param(integration_id)}, true);
+    if (rows.empty()) {
+        return std::nullopt;
+    }
+    return LastRun{rows.int64(0, 1), rows.text(0, 2), rows.optional_text(0, 3)};
+}
+
+} // namespace billstack::pg
