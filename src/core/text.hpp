@@ -24,8 +24,9 @@ std::string iso8601_utc(std::int64_t unix_us);
 // nullopt for any other form.
 std::optional<std::int64_t> parse_http_date(std::string_view text);
 
-// Each malformed sequence becomes one U+FFFD, and so does U+0000, which the server's text type
-// cannot hold. RFC 3629: no surrogates, nothing over U+10FFFF, no overlong forms.
+// Each byte that begins no well-formed sequence becomes U+FFFD, and so does U+0000, which the
+// server's text type cannot hold. RFC 3629: no surrogates, nothing over U+10FFFF, no overlong
+// forms.
 std::string valid_utf8(std::string_view text);
 
 } // namespace billstack::core

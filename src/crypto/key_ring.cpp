@@ -71,10 +71,10 @@ core::SecretBytes read_checked(const std::string &path) {
     const Descriptor file(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK));
     if (file.get() < 0 && errno == ENOENT)
         refuse(path, "does not exist", "It holds the root keys that open the sealed Stripe keys.",
-               "Restore the file from its backup, or correct billstack.key_ring_file.");
+               "Restore the file from its backup, or correct billstack.master_key_file.");
     if (file.get() < 0 && errno == ELOOP)
         refuse(path, "is a symbolic link", "Symbolic links are not followed.",
-               "Name the file itself in billstack.key_ring_file.");
+               "Name the file itself in billstack.master_key_file.");
     if (file.get() < 0)
         refuse_errno(path, "opened", errno);
     struct stat status {};
