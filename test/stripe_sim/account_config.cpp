@@ -29,7 +29,8 @@ static AccountConfig read_account(const json_t *node, const AccountConfig &defau
     account.name = get_string(node, "name", defaults.name);
     account.country = get_string(node, "country", defaults.country);
     account.default_currency = get_string(node, "default_currency", defaults.default_currency);
-    account.seed = static_cast<uint64_t>(get_int(node, "seed", static_cast<int64_t>(defaults.seed)));
+    account.seed =
+        static_cast<uint64_t>(get_int(node, "seed", static_cast<int64_t>(defaults.seed)));
     account.created = get_int(node, "created", defaults.created);
     account.livemode = get_bool(node, "livemode", defaults.livemode);
     account.from = get_int(node, "from", defaults.from);

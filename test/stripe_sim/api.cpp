@@ -91,10 +91,11 @@ const Store *Api::caller_account(const Request &request) const {
 Api::Caller Api::authenticate(const Request &request) const {
     std::string key = caller_key(request);
     if (key.empty())
-        throw ApiError{401, "You did not provide an API key. You need to provide your API key in the "
-                            "Authorization header, using Bearer auth (e.g. 'Authorization: Bearer "
-                            "YOUR_SECRET_KEY'). See https://stripe.com/docs/api#authentication for "
-                            "details, or we can help at https://support.stripe.com/."};
+        throw ApiError{401,
+                       "You did not provide an API key. You need to provide your API key in the "
+                       "Authorization header, using Bearer auth (e.g. 'Authorization: Bearer "
+                       "YOUR_SECRET_KEY'). See https://stripe.com/docs/api#authentication for "
+                       "details, or we can help at https://support.stripe.com/."};
     auto found = callers_.find(key);
     if (found == callers_.end())
         throw ApiError{401, "Invalid API Key provided: " + mask_key(key)};
@@ -105,10 +106,11 @@ static void require_permission(std::string_view kind, const KeyConfig &key,
                                const AccountConfig &account) {
     if (std::find(key.denied.begin(), key.denied.end(), kind) == key.denied.end())
         return;
-    throw ApiError{403, "The provided key '" + mask_key(key.key) +
-                            "' does not have the required permissions for this endpoint on account '" +
-                            account.id + "'. Having the 'rak_" + std::string{kind} +
-                            "_read' permission would allow this request to continue."};
+    throw ApiError{403,
+                   "The provided key '" + mask_key(key.key) +
+                       "' does not have the required permissions for this endpoint on account '" +
+                       account.id + "'. Having the 'rak_" + std::string{kind} +
+                       "_read' permission would allow this request to continue."};
 }
 
 static void add_headers(const Request &request, Response &response) {
@@ -209,8 +211,8 @@ void Api::read_one(const Caller &caller, const KindInfo &kind, const std::string
         found = true;
     } else if (kind.kind == Kind::customer && store.was_deleted(kind.kind, id)) {
         // A deleted customer is still answered, as a stub.
-        response.body = "{\n  \"id\": " + quoted(id) +
-                        ",\n  \"object\": \"customer\",\n  \"deleted\": true\n}";
+        response.body =
+            "{\n  \"id\": " + quoted(id) + ",\n  \"object\": \"customer\",\n  \"deleted\": true\n}";
         found = true;
     }
     if (!found)
@@ -221,7 +223,8 @@ void Api::read_one(const Caller &caller, const KindInfo &kind, const std::string
 void Api::list_children(const Caller &caller, const KindInfo &kind, const std::string &parent,
                         const Request &request, Response &response) {
     bool items = kind.kind == Kind::subscription_item;
-    ListParameters parameters = read_paging(parse_query(request.query), items ? "subscription" : "");
+    ListParameters parameters =
+        read_paging(parse_query(request.query), items ? "subscription" : "");
     std::optional<std::vector<Store::Child>> children = caller.store->children(kind.kind, parent);
     if (!children)
         throw no_such(items ? "subscription" : "invoice", parent, 404,

@@ -13,7 +13,8 @@
 
 namespace stripe_sim {
 
-/// "/v1/invoices/in_x/lines" -> "/v1/invoices/{id}/lines": what statistics and rate limits count by.
+/// "/v1/invoices/in_x/lines" -> "/v1/invoices/{id}/lines": what statistics and rate limits count
+/// by.
 std::string path_template(std::string_view path);
 /// The key of the Authorization header, Bearer or Basic. Empty when there is none.
 std::string caller_key(const Request &request);

@@ -43,6 +43,8 @@ class PlainFactory : public ChannelFactory {
 
 } // namespace
 
-std::unique_ptr<ChannelFactory> plain_channels() { return std::make_unique<PlainFactory>(); }
+std::unique_ptr<ChannelFactory> plain_channels() {
+    return std::make_unique<PlainFactory>();
+}
 
 } // namespace stripe_sim

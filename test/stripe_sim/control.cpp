@@ -7,7 +7,9 @@
 
 namespace stripe_sim {
 
-static ApiError bad_control(const std::string &message) { return {400, message}; }
+static ApiError bad_control(const std::string &message) {
+    return {400, message};
+}
 
 static std::vector<std::string> split(std::string_view path) {
     std::vector<std::string> out;
@@ -45,8 +47,7 @@ std::string Simulator::statistics() const {
         return ",\n  \"" + std::string{name} + "\": " + std::to_string(value);
     };
     return "{\n  " + ledger_.statistics() + line("bytes_in", counters.bytes_in) +
-           line("bytes_out", counters.bytes_out) +
-           line("connections_accepted", counters.accepted) +
+           line("bytes_out", counters.bytes_out) + line("connections_accepted", counters.accepted) +
            line("connections_open", counters.open) +
            line("concurrent_requests", counters.concurrent) +
            line("max_concurrent_requests", counters.max_concurrent) + "\n}\n";

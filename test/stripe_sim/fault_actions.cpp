@@ -26,8 +26,9 @@ static ApiError default_error(int status) {
         return {409, "There is currently another in-progress request using this Idempotent Key.",
                 "idempotency_key_in_use", "", "idempotency_error"};
     case 429:
-        return {429, "Request rate limit exceeded. Learn more about rate limits here "
-                     "https://stripe.com/docs/rate-limits.",
+        return {429,
+                "Request rate limit exceeded. Learn more about rate limits here "
+                "https://stripe.com/docs/rate-limits.",
                 "rate_limit"};
     default:
         if (status >= 500)
@@ -92,7 +93,9 @@ static void answer_oversize(size_t bytes, Response &response) {
 }
 
 // One of 429, 500, 503, cut before, cut body, truncated JSON.
-static unsigned random_choice(uint64_t draw) { return static_cast<unsigned>(draw % 6); }
+static unsigned random_choice(uint64_t draw) {
+    return static_cast<unsigned>(draw % 6);
+}
 
 bool Faults::replace_answer(const Fired &fired, const Request &request, Response &response) {
     const json_t *action = fired.action;
@@ -122,8 +125,7 @@ bool Faults::replace_answer(const Fired &fired, const Request &request, Response
 
 void Faults::bend_answer(const Fired &fired, Response &response) {
     const json_t *action = fired.action;
-    unsigned choice =
-        json_object_get(action, "random") != nullptr ? random_choice(fired.draw) : 0;
+    unsigned choice = json_object_get(action, "random") != nullptr ? random_choice(fired.draw) : 0;
     std::string cut = choice == 3 ? "before" : choice == 4 ? "body" : get_string(action, "cut");
     if (cut == "before")
         response.cut = Response::Cut::before;

@@ -8,10 +8,10 @@
 namespace stripe_sim {
 
 static constexpr std::string_view action_names[] = {
-    "status",  "cut",            "slow_body", "hang",     "delay_ms",
-    "garbage", "oversize_bytes", "redirect",  "echo_key", "bad_length", "random"};
-static constexpr std::string_view modifiers[] = {"body",       "headers", "retry_after", "reason",
-                                                 "code",       "message", "no_request_id"};
+    "status",         "cut",      "slow_body", "hang",       "delay_ms", "garbage",
+    "oversize_bytes", "redirect", "echo_key",  "bad_length", "random"};
+static constexpr std::string_view modifiers[] = {"body", "headers", "retry_after",  "reason",
+                                                 "code", "message", "no_request_id"};
 
 static std::string check_action(const json_t *action) {
     std::string name;
@@ -19,7 +19,8 @@ static std::string check_action(const json_t *action) {
     json_t *value;
     json_object_foreach(const_cast<json_t *>(action), key, value) {
         std::string_view word = key;
-        if (std::find(std::begin(action_names), std::end(action_names), word) != std::end(action_names))
+        if (std::find(std::begin(action_names), std::end(action_names), word) !=
+            std::end(action_names))
             name += (name.empty() ? "" : "+") + std::string{word};
         else if (std::find(std::begin(modifiers), std::end(modifiers), word) == std::end(modifiers))
             throw JsonError{"unknown member of an action: " + std::string{word}};
@@ -137,7 +138,8 @@ std::string Faults::report() const {
     std::string out = "[";
     for (const Rule &rule : rules_) {
         out += out.size() > 1 ? ",\n  " : "\n  ";
-        out += "{\"name\": " + quoted(rule.name) + ", \"matched\": " + std::to_string(rule.matched) +
+        out += "{\"name\": " + quoted(rule.name) +
+               ", \"matched\": " + std::to_string(rule.matched) +
                ", \"fired\": " + std::to_string(rule.fired) +
                ", \"action\": " + compact(rule.action.get()) + "}";
     }

@@ -19,8 +19,9 @@ extern const char stripe_sim_fixtures_end[];
 namespace stripe_sim {
 
 Json fixture(const char *kind) {
-    std::string_view bytes{stripe_sim_fixtures_begin,
-                           static_cast<size_t>(stripe_sim_fixtures_end - stripe_sim_fixtures_begin)};
+    std::string_view bytes{
+        stripe_sim_fixtures_begin,
+        static_cast<size_t>(stripe_sim_fixtures_end - stripe_sim_fixtures_begin)};
     Json all = parse_json(bytes);
     json_t *one = json_object_get(all.get(), kind);
     if (one == nullptr)

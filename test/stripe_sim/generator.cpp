@@ -53,7 +53,9 @@ static Json account_json(const AccountConfig &config) {
     return doc;
 }
 
-std::string Generator::account_text() const { return pretty(account_json(world_.config()).get()); }
+std::string Generator::account_text() const {
+    return pretty(account_json(world_.config()).get());
+}
 
 std::string Generator::first_event_text() const {
     const AccountConfig &config = world_.config();

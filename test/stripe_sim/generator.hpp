@@ -1,5 +1,6 @@
-// Turns the facts of a World into the JSON text of its objects. One small class per kind; each holds
-// the kind's templates and the slots it fills again and again, so a Generator is for one thread.
+// Turns the facts of a World into the JSON text of its objects. One small class per kind; each
+// holds the kind's templates and the slots it fills again and again, so a Generator is for one
+// thread.
 #pragma once
 
 #include "template.hpp"

@@ -59,7 +59,8 @@ void ProductShape::render(std::string &out, const World &world, uint64_t index) 
         put_id(s, default_price, world, Kind::price, static_cast<uint64_t>(price));
     else
         s.null(default_price);
-    s.raw(description, r.percent(50) ? "null" : "\"Billed \\u2014 per seat \\u00b7 \\\"fair use\\\"\"");
+    s.raw(description,
+          r.percent(50) ? "null" : "\"Billed \\u2014 per seat \\u00b7 \\\"fair use\\\"\"");
     bool good = r.percent(15);
     s.raw(images, good ? "[\n    \"https://files.example.com/t-shirt.png\"\n  ]" : "[]");
     s.boolean(livemode, world.config().livemode);
@@ -121,8 +122,7 @@ static Template price_template(unsigned depth) {
             depth};
 }
 
-PriceShape::PriceShape()
-    : at_depth_{price_template(0), price_template(1), price_template(4)} {}
+PriceShape::PriceShape() : at_depth_{price_template(0), price_template(1), price_template(4)} {}
 
 static void append_recurring(std::string &out, const PriceFacts &facts) {
     bool metered = facts.form == PriceFacts::Form::tiered;
@@ -157,7 +157,8 @@ void PriceShape::render(std::string &out, const World &world, uint64_t index, un
     if (facts.recurring)
         append_recurring(s.open(recurring), facts);
     s.plain(tax_behavior, r.percent(70) ? "unspecified" : "exclusive");
-    s.raw(transform, r.percent(94) ? "null" : "{\n    \"divide_by\": 100,\n    \"round\": \"up\"\n  }");
+    s.raw(transform,
+          r.percent(94) ? "null" : "{\n    \"divide_by\": 100,\n    \"round\": \"up\"\n  }");
     s.plain(type, facts.recurring ? "recurring" : "one_time");
     bool tiered = facts.form == PriceFacts::Form::tiered;
     s.plain(scheme, tiered ? "tiered" : "per_unit");

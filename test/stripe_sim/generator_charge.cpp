@@ -89,17 +89,18 @@ void ChargeShape::fill_outcome(const ChargeFacts &facts) {
     s.raw(failure_code, failed ? "\"card_declined\"" : "null");
     s.raw(failure_message, failed ? "\"Your card was declined.\"" : "null");
     s.raw(outcome,
-          failed ? "{\n    \"advice_code\": \"try_again_later\",\n    \"network_advice_code\": null,\n"
-                   "    \"network_decline_code\": \"51\",\n"
-                   "    \"network_status\": \"declined_by_network\",\n"
-                   "    \"reason\": \"insufficient_funds\",\n"
-                   "    \"seller_message\": \"The bank returned the decline code "
-                   "`insufficient_funds`.\",\n    \"type\": \"issuer_declined\"\n  }"
-                 : "{\n    \"advice_code\": null,\n    \"network_advice_code\": null,\n"
-                   "    \"network_decline_code\": null,\n"
-                   "    \"network_status\": \"approved_by_network\",\n    \"reason\": null,\n"
-                   "    \"seller_message\": \"Payment complete.\",\n"
-                   "    \"type\": \"authorized\"\n  }");
+          failed
+              ? "{\n    \"advice_code\": \"try_again_later\",\n    \"network_advice_code\": null,\n"
+                "    \"network_decline_code\": \"51\",\n"
+                "    \"network_status\": \"declined_by_network\",\n"
+                "    \"reason\": \"insufficient_funds\",\n"
+                "    \"seller_message\": \"The bank returned the decline code "
+                "`insufficient_funds`.\",\n    \"type\": \"issuer_declined\"\n  }"
+              : "{\n    \"advice_code\": null,\n    \"network_advice_code\": null,\n"
+                "    \"network_decline_code\": null,\n"
+                "    \"network_status\": \"approved_by_network\",\n    \"reason\": null,\n"
+                "    \"seller_message\": \"Payment complete.\",\n"
+                "    \"type\": \"authorized\"\n  }");
     s.number(amount_captured, facts.captured ? facts.amount : 0);
     s.number(amount_refunded, facts.refunded);
     s.boolean(captured, facts.captured);
@@ -154,8 +155,8 @@ void ChargeShape::render(std::string &out, const World &world, uint64_t index) {
     s.null(receipt_number);
     s.null(receipt_url);
     if (facts.status == "succeeded") {
-        s.plain(receipt_number, std::to_string(1000 + r.below(9000)) + "-" +
-                                    std::to_string(1000 + r.below(9000)));
+        s.plain(receipt_number,
+                std::to_string(1000 + r.below(9000)) + "-" + std::to_string(1000 + r.below(9000)));
         std::string &url = s.open(receipt_url);
         url += "\"https://pay.stripe.com/receipts/payment/";
         world.ids().append_foreign(url, "CAca", 24, index);

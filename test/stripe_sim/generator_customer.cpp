@@ -50,9 +50,11 @@ CustomerShape::CustomerShape()
                 0} {}
 
 static constexpr std::string_view addresses[] = {
-    "{\n    \"city\": \"Berlin\",\n    \"country\": \"DE\",\n    \"line1\": \"Unter den Linden 1\",\n"
+    "{\n    \"city\": \"Berlin\",\n    \"country\": \"DE\",\n    \"line1\": \"Unter den Linden "
+    "1\",\n"
     "    \"line2\": null,\n    \"postal_code\": \"10117\",\n    \"state\": null\n  }",
-    "{\n    \"city\": \"San Francisco\",\n    \"country\": \"US\",\n    \"line1\": \"510 Townsend St\",\n"
+    "{\n    \"city\": \"San Francisco\",\n    \"country\": \"US\",\n    \"line1\": \"510 Townsend "
+    "St\",\n"
     "    \"line2\": \"Floor 2\",\n    \"postal_code\": \"94103\",\n    \"state\": \"CA\"\n  }",
     "{\n    \"city\": \"S\\u00e3o Paulo\",\n    \"country\": \"BR\",\n    \"line1\": null,\n"
     "    \"line2\": null,\n    \"postal_code\": null,\n    \"state\": \"SP\"\n  }"};

@@ -225,7 +225,7 @@ void InvoiceShape::render_line(std::string &out, const World &world, uint64_t in
     s.number(line_amount, of.amount);
     s.number(line_subtotal, of.amount);
     s.plain(line_currency, facts.currency);
-    s.raw(line_description, credit ? "\"Unused time on \\\"Team plan\\\" after change\""
+    s.raw(line_description, credit          ? "\"Unused time on \\\"Team plan\\\" after change\""
                             : line % 2 == 0 ? "\"1 \\u00d7 Team plan\""
                                             : "\"Extra seats — prorated\"");
     put_id(s, line_invoice, world, Kind::invoice, index);
@@ -256,7 +256,8 @@ void InvoiceShape::render_line(std::string &out, const World &world, uint64_t in
         world.ids().append(out_pricing, Kind::price, of.price);
         out_pricing += "\",\n      \"product\": \"";
         world.ids().append(out_pricing, Kind::product, price.product);
-        out_pricing += "\"\n    },\n    \"type\": \"price_details\",\n    \"unit_amount_decimal\": \"";
+        out_pricing +=
+            "\"\n    },\n    \"type\": \"price_details\",\n    \"unit_amount_decimal\": \"";
         out_pricing += std::to_string(of.amount / of.quantity);
         out_pricing += "\"\n  }";
     }
@@ -398,7 +399,8 @@ void InvoiceShape::render(std::string &out, const World &world, uint64_t index) 
     s.null(number);
     if (!draft)
         s.plain(number, "INV-" + std::to_string(1000 + index));
-    std::string page = "https://invoice.stripe.com/i/" + world.config().id + "/" + std::to_string(index);
+    std::string page =
+        "https://invoice.stripe.com/i/" + world.config().id + "/" + std::to_string(index);
     s.raw(hosted_url, null_or(!draft, "\"" + page + "\""));
     s.raw(pdf_url, null_or(!draft, "\"" + page + "/pdf\""));
     (facts.old_shape ? old_shape_ : new_shape_).render(out, s);

@@ -103,9 +103,8 @@ static Template subscription_template(bool old_shape) {
 }
 
 static Template item_template(bool old_shape, unsigned depth) {
-    std::vector<Fixed> fixed{{"billing_thresholds", "null"},
-                             {"plan.metadata", "{}"},
-                             {"plan.transform_usage", "null"}};
+    std::vector<Fixed> fixed{
+        {"billing_thresholds", "null"}, {"plan.metadata", "{}"}, {"plan.transform_usage", "null"}};
     std::vector<Hole> holes{{"id", item_id},
                             {"created", item_created},
                             {"metadata", item_metadata},
@@ -202,7 +201,8 @@ static void fill_state(Slots &s, const SubscriptionFacts &facts, Rng &r) {
     }
     if (facts.status == "trialing" || facts.status == "paused" || r.percent(20)) {
         s.number(trial_start, facts.created);
-        s.number(trial_end, facts.status == "trialing" ? facts.period_end : facts.created + 1209600);
+        s.number(trial_end,
+                 facts.status == "trialing" ? facts.period_end : facts.created + 1209600);
     }
 }
 

@@ -215,8 +215,8 @@ void HttpServer::prepare(Connection &connection) {
     Response &response = connection.response;
     connection.close_after = response.close || response.cut != Response::Cut::none ||
                              response.bad_length || connection.request.wants_close();
-    connection.head = response_head(response, connection.close_after &&
-                                                  response.cut == Response::Cut::none);
+    connection.head =
+        response_head(response, connection.close_after && response.cut == Response::Cut::none);
     size_t head = connection.head.size();
     connection.sent = 0;
     connection.end = head + response.body.size();
@@ -244,7 +244,9 @@ bool HttpServer::send_some(Connection &connection) {
     std::string &head = connection.head;
     std::string &body = connection.response.body;
     while (connection.sent < connection.allowed) {
-        size_t from_head = connection.sent < head.size() ? std::min(connection.allowed, head.size()) - connection.sent : 0;
+        size_t from_head = connection.sent < head.size()
+                               ? std::min(connection.allowed, head.size()) - connection.sent
+                               : 0;
         size_t body_at = connection.sent > head.size() ? connection.sent - head.size() : 0;
         size_t from_body = connection.allowed - connection.sent - from_head;
         iovec parts[2] = {{head.data() + (from_head > 0 ? connection.sent : 0), from_head},

@@ -2,13 +2,15 @@
 // slowly, cut or never.
 //
 // A connection is reading (a request), waiting (for the answer's time), writing, or hanging (it
-// never answers). reading -> waiting|writing|hanging; waiting -> writing; writing -> reading|closed.
+// never answers). reading -> waiting|writing|hanging; waiting -> writing; writing ->
+// reading|closed.
 #pragma once
 
 #include "channel.hpp"
 #include "request.hpp"
 #include "response.hpp"
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -44,7 +46,9 @@ class HttpServer {
     const ServerCounters &counters() const { return counters_; }
     void reset_counters();
     /// Tells which requests count as concurrent; all by default.
-    void set_counted(std::function<bool(const Request &)> counted) { counted_ = std::move(counted); }
+    void set_counted(std::function<bool(const Request &)> counted) {
+        counted_ = std::move(counted);
+    }
 
     /// Serves until stop() is called, from a handler or a signal handler.
     void run();
@@ -97,7 +101,7 @@ class HttpServer {
     ServerCounters counters_;
     std::unordered_map<uint64_t, std::unique_ptr<Connection>> connections_;
     std::multimap<Clock::time_point, uint64_t> timers_;
-    volatile int stopping_ = 0;
+    std::atomic<int> stopping_ = 0; // set by signal handlers too
 };
 
 } // namespace stripe_sim

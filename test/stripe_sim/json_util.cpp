@@ -23,9 +23,13 @@ static std::string dump(const json_t *node, size_t flags) {
     return out;
 }
 
-std::string pretty(const json_t *node) { return dump(node, JSON_INDENT(2)); }
+std::string pretty(const json_t *node) {
+    return dump(node, JSON_INDENT(2));
+}
 
-std::string compact(const json_t *node) { return dump(node, JSON_COMPACT); }
+std::string compact(const json_t *node) {
+    return dump(node, JSON_COMPACT);
+}
 
 void append_one_line(std::string &out, std::string_view pretty_text) {
     size_t at = 0;

@@ -25,17 +25,14 @@ static const std::array<KindInfo, all_kinds> table{{
      24,
      {"created", "customer", "subscription", "status", "collection_method"}},
     {Kind::charge, "charge", "charges", "ch_", 24, {"created", "customer", "payment_intent"}},
-    {Kind::event,
-     "event",
-     "events",
-     "evt_",
-     24,
-     {"created", "type", "types", "delivery_success"}},
+    {Kind::event, "event", "events", "evt_", 24, {"created", "type", "types", "delivery_success"}},
     {Kind::subscription_item, "subscription_item", "subscription_items", "si_", 14, {}},
     {Kind::invoice_line_item, "invoice_line_item", "", "il_", 24, {}},
 }};
 
-const KindInfo &info(Kind kind) { return table[static_cast<size_t>(kind)]; }
+const KindInfo &info(Kind kind) {
+    return table[static_cast<size_t>(kind)];
+}
 
 const KindInfo *find_kind(std::string_view name) {
     for (const KindInfo &one : table)

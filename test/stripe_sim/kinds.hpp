@@ -25,10 +25,10 @@ constexpr size_t all_kinds = 9;
 
 struct KindInfo {
     Kind kind;
-    std::string_view name;   ///< as in /_sim/objects/{name} and in "No such {name}"
-    std::string_view path;   ///< plural, as in /v1/{path}
-    std::string_view prefix; ///< of ids, with the underscore
-    size_t id_length;        ///< characters after the prefix
+    std::string_view name;                   ///< as in /_sim/objects/{name} and in "No such {name}"
+    std::string_view path;                   ///< plural, as in /v1/{path}
+    std::string_view prefix;                 ///< of ids, with the underscore
+    size_t id_length;                        ///< characters after the prefix
     std::array<std::string_view, 7> filters; ///< accepted beside the paging parameters
 };
 

@@ -37,8 +37,8 @@ void Ledger::record(const Request &request, const Response &response, const std:
                    std::chrono::system_clock::now().time_since_epoch())
                    .count();
     int status = seen_status(response);
-    std::string line = "{\"sequence\":" + std::to_string(sequence) +
-                       ",\"time_ms\":" + std::to_string(now);
+    std::string line =
+        "{\"sequence\":" + std::to_string(sequence) + ",\"time_ms\":" + std::to_string(now);
     add_text(line, "method", request.method);
     add_text(line, "target", target_of(request));
     line += ",\"status\":" + std::to_string(status);

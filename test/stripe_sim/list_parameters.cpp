@@ -56,17 +56,20 @@ static bool read_paging_parameter(ListParameters &out, const Parameter &paramete
 
 static void refuse_both_cursors(const ListParameters &out) {
     if (!out.starting_after.empty() && !out.ending_before.empty())
-        throw ApiError{400, "You cannot parameterize both `starting_after` and `ending_before`.", "",
-                       "starting_after"};
+        throw ApiError{400, "You cannot parameterize both `starting_after` and `ending_before`.",
+                       "", "starting_after"};
 }
 
 static void read_created(ListParameters &out, const Parameter &parameter) {
     static constexpr std::string_view keys[] = {"", "gt", "gte", "lt", "lte"};
-    if (parameter.is_list || std::find(std::begin(keys), std::end(keys), parameter.key) == std::end(keys))
+    if (parameter.is_list ||
+        std::find(std::begin(keys), std::end(keys), parameter.key) == std::end(keys))
         throw unknown_parameter(parameter.full_name);
     int64_t value = read_integer(parameter);
     bool exact = parameter.key.empty();
-    auto raise_from = [&](int64_t to) { out.created_from = std::max(out.created_from.value_or(to), to); };
+    auto raise_from = [&](int64_t to) {
+        out.created_from = std::max(out.created_from.value_or(to), to);
+    };
     auto lower_to = [&](int64_t to) { out.created_to = std::min(out.created_to.value_or(to), to); };
     if (exact || parameter.key == "gte")
         raise_from(value);
@@ -114,12 +117,14 @@ static void add_filter(ListParameters &out, std::string_view field, const std::s
 }
 
 static void read_filter(ListParameters &out, const KindInfo &kind, const Parameter &parameter) {
-    bool known = std::find(kind.filters.begin(), kind.filters.end(), parameter.name) != kind.filters.end();
+    bool known =
+        std::find(kind.filters.begin(), kind.filters.end(), parameter.name) != kind.filters.end();
     if (!known || parameter.name.empty())
         throw unknown_parameter(parameter.full_name);
     if (parameter.name == "created")
         return read_created(out, parameter);
-    bool takes_list = parameter.name == "ids" || parameter.name == "lookup_keys" || parameter.name == "types";
+    bool takes_list =
+        parameter.name == "ids" || parameter.name == "lookup_keys" || parameter.name == "types";
     if (parameter.is_list != takes_list || !parameter.key.empty())
         throw unknown_parameter(parameter.full_name);
     check_filter_value(kind, parameter);

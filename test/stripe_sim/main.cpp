@@ -35,12 +35,14 @@ int serve(stripe_sim::Options &options) {
     auto channels = options.tls_certificate.empty()
                         ? stripe_sim::plain_channels()
                         : stripe_sim::tls_channels(options.tls_certificate, options.tls_key);
-    stripe_sim::HttpServer server{options.port, std::move(channels),
-                                  [&](const stripe_sim::Request &request, stripe_sim::Response &response) {
-                                      simulator.handle(request, response);
-                                  }};
-    server.set_counted(
-        [](const stripe_sim::Request &request) { return !stripe_sim::Simulator::is_control(request); });
+    stripe_sim::HttpServer server{
+        options.port, std::move(channels),
+        [&](const stripe_sim::Request &request, stripe_sim::Response &response) {
+            simulator.handle(request, response);
+        }};
+    server.set_counted([](const stripe_sim::Request &request) {
+        return !stripe_sim::Simulator::is_control(request);
+    });
     simulator.set_server(&server);
     running = &server;
     struct sigaction action {};

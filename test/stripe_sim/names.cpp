@@ -13,27 +13,36 @@ static constexpr std::string_view last_names[] = {
     "Rosen", "Lovelace", "Hopper", "Smith", "Garcia", "Haddad", "Tanaka", "Brown", "Wilson",
     "Wei",   "Diallo",   "Petrov", "Clark", "Lopez",  "Nair",   "Baker",  "Klein", "Berg"};
 // JSON text: raw UTF-8, escapes of the same characters, quotes, slashes, surrogate pairs.
-static constexpr std::string_view odd_names[] = {
-    "José Álvarez",
-    "Jos\\u00e9 \\u00c1lvarez",
-    "Zoë O'Brien",
-    "Łukasz Żółć",
-    "李小龙",
-    "Þórr \\\"Thunder\\\" Óðinsson",
-    "Back\\\\slash \\/ Sons",
-    "Party Co \\ud83c\\udf89",
-    "Party Co 🎉",
-    "  Spaces  around  ",
-    "Tab\\tand\\nnewline",
-    "'; DROP TABLE customers; --",
-    "NULL",
-    "مرحبا بالعالم",
-    "e\\u0301 combining",
-    "zero\\u200bwidth"};
-static constexpr std::string_view products[] = {
-    "Starter plan", "Team plan",   "Business plan",       "Enterprise",     "Extra seat",
-    "Storage",      "API calls",   "Onboarding",          "Support",        "T-shirt",
-    "Café crème",   "Na\\u00efve", "\\\"Quoted\\\" goods", "Gift card \\ud83c\\udf81"};
+static constexpr std::string_view odd_names[] = {"José Álvarez",
+                                                 "Jos\\u00e9 \\u00c1lvarez",
+                                                 "Zoë O'Brien",
+                                                 "Łukasz Żółć",
+                                                 "李小龙",
+                                                 "Þórr \\\"Thunder\\\" Óðinsson",
+                                                 "Back\\\\slash \\/ Sons",
+                                                 "Party Co \\ud83c\\udf89",
+                                                 "Party Co 🎉",
+                                                 "  Spaces  around  ",
+                                                 "Tab\\tand\\nnewline",
+                                                 "'; DROP TABLE customers; --",
+                                                 "NULL",
+                                                 "مرحبا بالعالم",
+                                                 "e\\u0301 combining",
+                                                 "zero\\u200bwidth"};
+static constexpr std::string_view products[] = {"Starter plan",
+                                                "Team plan",
+                                                "Business plan",
+                                                "Enterprise",
+                                                "Extra seat",
+                                                "Storage",
+                                                "API calls",
+                                                "Onboarding",
+                                                "Support",
+                                                "T-shirt",
+                                                "Café crème",
+                                                "Na\\u00efve",
+                                                "\\\"Quoted\\\" goods",
+                                                "Gift card \\ud83c\\udf81"};
 
 template <size_t n> static std::string_view pick(Rng &rng, const std::string_view (&from)[n]) {
     return from[rng.below(n)];
@@ -48,7 +57,8 @@ std::string customer_email(Rng rng, uint64_t index) {
     std::string first{pick(rng, first_names)};
     std::string last{pick(rng, last_names)};
     bool upper = share < 22;
-    std::string out = first + "." + last + std::to_string(index) + "@example." + (upper ? "COM" : "com");
+    std::string out =
+        first + "." + last + std::to_string(index) + "@example." + (upper ? "COM" : "com");
     if (!upper)
         for (char &c : out)
             c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
@@ -67,7 +77,9 @@ std::string customer_name(Rng rng) {
     return out;
 }
 
-std::string_view product_name(Rng rng) { return pick(rng, products); }
+std::string_view product_name(Rng rng) {
+    return pick(rng, products);
+}
 
 void append_metadata(std::string &out, Rng rng, uint64_t index) {
     uint64_t share = rng.below(100);

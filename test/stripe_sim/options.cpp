@@ -22,7 +22,8 @@ const char usage[] =
     "                     {\"accounts\": [{\"id\", \"seed\", \"name\", \"country\",\n"
     "                     \"default_currency\", \"created\", \"livemode\", \"from\", \"until\",\n"
     "                     \"sizes\": {\"customer\": 100, ...},\n"
-    "                     \"keys\": [{\"key\": \"rk_test_y\", \"denied\": [\"invoice\", \"account\"]}]}],\n"
+    "                     \"keys\": [{\"key\": \"rk_test_y\", \"denied\": [\"invoice\", "
+    "\"account\"]}]}],\n"
     "                     \"latency_ms\": 0, \"faults\": [...]}\n"
     "  --latency-ms N     every answer comes this much later\n"
     "  --cache-mb N       memory for rendered objects (default 512)\n"
@@ -31,7 +32,8 @@ const char usage[] =
     "                     speak TLS with this certificate (PEM)\n"
     "\n"
     "Control, without a key: GET /_sim/stats, GET /_sim/ledger?since=N, GET /_sim/accounts,\n"
-    "GET /_sim/objects/KIND?account=, GET|POST|PUT|DELETE /_sim/objects/KIND/ID (read, merge patch,\n"
+    "GET /_sim/objects/KIND?account=, GET|POST|PUT|DELETE /_sim/objects/KIND/ID (read, merge "
+    "patch,\n"
     "store as it stands, delete), POST /_sim/reset, POST /_sim/latency {\"ms\":N},\n"
     "POST /_sim/clock {\"offset_s\":N}, GET|POST|DELETE /_sim/faults.\n";
 

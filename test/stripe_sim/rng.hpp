@@ -14,7 +14,9 @@ constexpr uint64_t mix64(uint64_t x) {
     return x ^ (x >> 31);
 }
 
-constexpr uint64_t mix64(uint64_t a, uint64_t b) { return mix64(mix64(a) ^ b); }
+constexpr uint64_t mix64(uint64_t a, uint64_t b) {
+    return mix64(mix64(a) ^ b);
+}
 
 /// A stream of draws for one object.
 class Rng {

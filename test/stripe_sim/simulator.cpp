@@ -15,7 +15,9 @@ Simulator::Simulator(const SimulatorOptions &options)
         faults_.load(parse_json(options.faults).get(), false);
 }
 
-bool Simulator::is_control(const Request &request) { return request.path.starts_with("/_sim/"); }
+bool Simulator::is_control(const Request &request) {
+    return request.path.starts_with("/_sim/");
+}
 
 void Simulator::handle(const Request &request, Response &response) {
     if (is_control(request))

@@ -18,7 +18,7 @@ struct SimulatorOptions {
     uint64_t seed = 1;
     int64_t latency_ms = 0;
     size_t cache_bytes = size_t{512} << 20;
-    std::string faults; ///< a script to start with, JSON; empty for none
+    std::string faults;       ///< a script to start with, JSON; empty for none
     std::FILE *log = nullptr; ///< not owned
 };
 

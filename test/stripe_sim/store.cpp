@@ -111,8 +111,7 @@ bool Store::remove(Kind kind, const std::string &id) {
 std::vector<Store::Child> Store::generated_children(Kind child, uint64_t parent) {
     bool items = child == Kind::subscription_item;
     uint64_t spacing = items ? max_items : max_lines;
-    unsigned count =
-        items ? world().subscription(parent).items : world().invoice(parent).lines;
+    unsigned count = items ? world().subscription(parent).items : world().invoice(parent).lines;
     std::vector<Child> out(count);
     for (unsigned i = 0; i < count; ++i) {
         uint64_t number = parent * spacing + i;
@@ -149,8 +148,8 @@ std::optional<std::vector<Store::Child>> Store::children(Kind child, std::string
 }
 
 Store::Walk::Walk(const Store &store, Kind kind, bool older)
-    : store_{store}, kind_{kind}, older_{older},
-      generated_at_{older ? store.world().size(kind) : 0} {}
+    : store_{store}, kind_{kind}, older_{older}, generated_at_{older ? store.world().size(kind)
+                                                                     : 0} {}
 
 void Store::Walk::start_after(Key key) {
     changed_after_ = key;

@@ -14,9 +14,8 @@ static std::string_view text_of(const json_t *value) {
 static bool subscription_has_price(const json_t *doc, std::string_view price) {
     size_t i;
     json_t *item;
-    json_array_foreach(json_object_get(json_object_get(doc, "items"), "data"), i, item)
-        if (text_of(json_object_get(item, "price")) == price)
-            return true;
+    json_array_foreach(json_object_get(json_object_get(doc, "items"), "data"), i,
+                       item) if (text_of(json_object_get(item, "price")) == price) return true;
     return false;
 }
 
@@ -98,7 +97,8 @@ bool Store::generated_field_is(Kind kind, uint64_t index, std::string_view field
     case Kind::charge: {
         if (field == "customer") {
             ChargeFacts facts = world.charge(index);
-            return facts.has_customer && world.ids().encode(Kind::customer, facts.customer) == value;
+            return facts.has_customer &&
+                   world.ids().encode(Kind::customer, facts.customer) == value;
         }
         break;
     }

@@ -33,7 +33,8 @@ Template::Template(const char *fixture_kind, const std::vector<Fixed> &fixed,
         if (mark == std::string::npos)
             break;
         size_t end = text.find("}\"", mark);
-        pieces_.push_back({text.substr(at, mark - at), std::stoul(text.substr(mark + 3, end - mark - 3))});
+        pieces_.push_back(
+            {text.substr(at, mark - at), std::stoul(text.substr(mark + 3, end - mark - 3))});
         at = end + 2;
     }
     tail_ = text.substr(at);

@@ -79,7 +79,7 @@ PriceFacts World::price(uint64_t index) const {
                  : form < 10 ? PriceFacts::Form::tiered
                              : PriceFacts::Form::per_unit;
     uint64_t currency = r.below(100);
-    facts.currency = currency < 84 ? std::string_view{config_.default_currency}
+    facts.currency = currency < 84   ? std::string_view{config_.default_currency}
                      : currency < 93 ? "eur"
                      : currency < 98 ? "gbp"
                                      : "idr";
@@ -97,7 +97,8 @@ PriceFacts World::price(uint64_t index) const {
     if (facts.interval == "year")
         facts.interval_count = 1;
     facts.period *= facts.interval_count;
-    static constexpr int64_t amounts[] = {500, 900, 1200, 1900, 2000, 2900, 4900, 9900, 19900, 49900, 99};
+    static constexpr int64_t amounts[] = {500,  900,  1200,  1900,  2000, 2900,
+                                          4900, 9900, 19900, 49900, 99};
     facts.amount = amounts[r.below(std::size(amounts))];
     if (facts.currency == "idr")
         facts.amount = 2500000000 + static_cast<int64_t>(r.below(90)) * 100000000;
@@ -142,9 +143,8 @@ SubscriptionFacts World::subscription(uint64_t index) const {
     static constexpr struct {
         std::string_view status;
         unsigned up_to;
-    } shares[] = {{"active", 60},     {"canceled", 80},           {"trialing", 86},
-                  {"past_due", 91},   {"unpaid", 93},             {"incomplete", 95},
-                  {"incomplete_expired", 98}, {"paused", 100}};
+    } shares[] = {{"active", 60}, {"canceled", 80},   {"trialing", 86},           {"past_due", 91},
+                  {"unpaid", 93}, {"incomplete", 95}, {"incomplete_expired", 98}, {"paused", 100}};
     uint64_t share = r.below(100);
     for (const auto &one : shares)
         if (share < one.up_to) {
