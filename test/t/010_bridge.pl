@@ -69,9 +69,11 @@ fails("bridge_throw(''int'')",
 	'XX000|unexpected failure inside billstack|unknown exception||0|t', 'what is no exception class');
 fails('bridge_throw(NULL)', '22023|argument "kind" must not be null|||0|t', 'NULL for a required argument');
 
-my $long = query("SELECT failure_of('SELECT bridge_throw(''long'')')");
-like($long, qr/^55000\|x(?:\xC3\xA4){255}\|(?:\xC3\xA4){511}\|(?:\xC3\xA4){255}\|0\|t$/,
-	'texts too long for the report are cut between two characters');
+# psql leaves out half a character, so the bytes are counted in the server.
+is(query(q{SELECT octet_length(split_part(f, '|', 2)), octet_length(split_part(f, '|', 3)),
+		octet_length(split_part(f, '|', 4)), split_part(f, '|', 1)
+	FROM failure_of('SELECT bridge_throw(''long'')') AS f}),
+	'511|1022|510|55000', 'texts too long for the report are cut between two characters');
 
 fails('bridge_copy_fails()', '53200|out of memory|||0|t', 'no memory left to copy the error');
 
