@@ -41,7 +41,8 @@ struct KindPlan {
     std::size_t slots;
     json::PathReader reader;
     std::vector<ColumnPlan> columns;
-    int parent_column; // index of the column that holds the parent's id, or -1
+    int parent_column;             // index of the column that holds the parent's id, or -1
+    json::PathReader child_reader; // the members that hold child lists, in catalogue order
 };
 
 int slot_of(std::vector<std::string> &paths, std::string path) {
@@ -77,8 +78,15 @@ KindPlan make_plan(const stripe::Kind &kind) {
         columns.push_back(std::move(plan));
     }
     std::vector<std::string_view> views(paths.begin(), paths.end());
-    return {&kind, paths.size(), json::PathReader(views), std::move(columns),
-            find_parent_column(kind)};
+    std::vector<std::string_view> lists;
+    for (const stripe::ChildList &list : kind.children)
+        lists.push_back(list.field);
+    return {&kind,
+            paths.size(),
+            json::PathReader(views),
+            std::move(columns),
+            find_parent_column(kind),
+            json::PathReader(lists)};
 }
 
 std::vector<KindPlan> *make_all_plans() {
@@ -209,12 +217,9 @@ std::vector<ChildRows> read_children(const stripe::Kind &parent, std::string_vie
     std::vector<ChildRows> result;
     if (parent.children.empty())
         return result;
-    std::vector<std::string_view> fields;
-    for (const stripe::ChildList &list : parent.children)
-        fields.push_back(list.field);
-    std::vector<Token> tokens(fields.size());
-    json::PathReader(fields).read(raw, tokens);
-    for (std::size_t i = 0; i < fields.size(); ++i) {
+    std::vector<Token> tokens(parent.children.size());
+    plan_of(parent).child_reader.read(raw, tokens);
+    for (std::size_t i = 0; i < tokens.size(); ++i) {
         ChildRows child;
         child.list = &parent.children[i];
         child.parent_id = parent_id;

@@ -90,8 +90,8 @@ TEST(ObjectCatalog, every_scalar_member_of_stripes_examples_has_a_column) {
 // Compared by name; jsonb columns of those engines are nested values, which stay in _raw.
 TEST(ObjectCatalog, every_scalar_column_of_known_engines_exists) {
     // Their own bookkeeping, which ours replaces: _synced_at, _raw, a schema per account.
-    const std::set<std::string> bookkeeping = {"_account_id",     "_last_synced_at", "_raw_data",
-                                               "_updated_at",     "last_synced_at",  "updated_at"};
+    const std::set<std::string> bookkeeping = {"_account_id", "_last_synced_at", "_raw_data",
+                                               "_updated_at", "last_synced_at",  "updated_at"};
     std::istringstream lines(test::read_test_data("compat_columns.txt"));
     std::string line;
     int checked = 0;

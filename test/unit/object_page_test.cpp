@@ -22,8 +22,8 @@ TEST(ObjectPage, keeps_the_exact_bytes_of_each_object) {
     std::string first = "{ \"id\" : \"ch_1\",\n  \"amount\": 1.10, \"created\": 1700000000,"
                         " \"nested\": {\"id\": \"x\", \"a\": [1, {\"b\": \"}\"}]} }";
     std::string second = R"({"created":null,"object":"charge","id":"ch_\u0032","t":"\u0000"})";
-    std::string body = "{\n \"object\": \"list\",\n \"data\": [\n  " + first + " \n ,\n  " + second +
-                       "\n ],\n \"has_more\": true,\n \"url\": \"/v1/charges\"\n}\n";
+    std::string body = "{\n \"object\": \"list\",\n \"data\": [\n  " + first + " \n ,\n  " +
+                       second + "\n ],\n \"has_more\": true,\n \"url\": \"/v1/charges\"\n}\n";
     ListPage page = ListPage::parse(body);
     ListPage moved = std::move(page);
     ASSERT_EQ(moved.objects().size(), 2u);
@@ -63,22 +63,37 @@ TEST(ObjectPage, reads_one_object) {
 }
 
 TEST(ObjectPage, refuses_what_is_no_page) {
-    for (const char *body :
-         {"", " ", "null", "[]", "{}", "3", "\"x\"", "{", "<html>502</html>",
-          R"({"object":"list","has_more":false})", R"({"data":{},"has_more":false})",
-          R"({"data":[]})", R"({"data":[],"has_more":"no"})", R"({"data":[1],"has_more":false})",
-          R"({"data":[[]],"has_more":false})", R"({"data":[{}],"has_more":false})",
-          R"({"data":[{"id":7}],"has_more":false})", R"({"data":[{"id":""}],"has_more":false})",
-          R"({"data":[{"id":null}],"has_more":false})",
-          R"({"data":[{"id":"a\u0000"}],"has_more":false})",
-          R"({"data":[{"object":{"id":"a"}}],"has_more":false})",
-          R"({"data":[{"id":"a"}],"data":[],"has_more":false})",
-          R"({"data":[{"id":"a"}],"has_more":false)", R"({"data":[{"id":"a"},"has_more":false})",
-          R"({"data":[{"id":"a"}],"has_more":false} x)", R"({"data":[{"id":"a"}],"has_more":false}})",
-          R"({"data":[{"id":"a"}]"has_more":false})", R"({"data":[{"id" "a"}],"has_more":false})",
-          R"({"data":[{"id":"a}],"has_more":false})",
-          "{\"data\":[{\"id\":\"a\",\"n\":\"\xff\"}],\"has_more\":false}",
-          "{\"data\":[{\"id\":\"a\",\"n\":\"\x01\"}],\"has_more\":false}"})
+    for (const char *body : {"",
+                             " ",
+                             "null",
+                             "[]",
+                             "{}",
+                             "3",
+                             "\"x\"",
+                             "{",
+                             "<html>502</html>",
+                             R"({"object":"list","has_more":false})",
+                             R"({"data":{},"has_more":false})",
+                             R"({"data":[]})",
+                             R"({"data":[],"has_more":"no"})",
+                             R"({"data":[1],"has_more":false})",
+                             R"({"data":[[]],"has_more":false})",
+                             R"({"data":[{}],"has_more":false})",
+                             R"({"data":[{"id":7}],"has_more":false})",
+                             R"({"data":[{"id":""}],"has_more":false})",
+                             R"({"data":[{"id":null}],"has_more":false})",
+                             R"({"data":[{"id":"a\u0000"}],"has_more":false})",
+                             R"({"data":[{"object":{"id":"a"}}],"has_more":false})",
+                             R"({"data":[{"id":"a"}],"data":[],"has_more":false})",
+                             R"({"data":[{"id":"a"}],"has_more":false)",
+                             R"({"data":[{"id":"a"},"has_more":false})",
+                             R"({"data":[{"id":"a"}],"has_more":false} x)",
+                             R"({"data":[{"id":"a"}],"has_more":false}})",
+                             R"({"data":[{"id":"a"}]"has_more":false})",
+                             R"({"data":[{"id" "a"}],"has_more":false})",
+                             R"({"data":[{"id":"a}],"has_more":false})",
+                             "{\"data\":[{\"id\":\"a\",\"n\":\"\xff\"}],\"has_more\":false}",
+                             "{\"data\":[{\"id\":\"a\",\"n\":\"\x01\"}],\"has_more\":false}"})
         expect_refused(body);
     expect_refused(std::string("{\"data\":[],\"has_more\":false}\0", 29));
 }
