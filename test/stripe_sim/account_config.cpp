@@ -23,6 +23,20 @@ void complete_account(AccountConfig &account) {
         throw JsonError{"until must be at least 1000 seconds after from"};
 }
 
+KeyConfig read_key(const json_t *node) {
+    KeyConfig key{get_string(node, "key"), {}};
+    if (key.key.empty())
+        throw JsonError{"a key needs a key"};
+    size_t i;
+    json_t *kind;
+    json_array_foreach(json_object_get(node, "denied"), i, kind) {
+        if (!json_is_string(kind))
+            throw JsonError{"denied is an array of kinds"};
+        key.denied.emplace_back(json_string_value(kind));
+    }
+    return key;
+}
+
 static AccountConfig read_account(const json_t *node, const AccountConfig &defaults) {
     AccountConfig account = defaults;
     account.id = get_string(node, "id");
@@ -46,14 +60,8 @@ static AccountConfig read_account(const json_t *node, const AccountConfig &defau
             static_cast<uint64_t>(json_integer_value(value));
     }
     size_t i;
-    json_array_foreach(json_object_get(node, "keys"), i, value) {
-        KeyConfig key{get_string(value, "key"), {}};
-        size_t j;
-        json_t *denied;
-        json_array_foreach(json_object_get(value, "denied"), j, denied)
-            key.denied.emplace_back(json_string_value(denied));
-        account.keys.push_back(key);
-    }
+    json_array_foreach(json_object_get(node, "keys"), i, value)
+        account.keys.push_back(read_key(value));
     complete_account(account);
     return account;
 }

@@ -31,6 +31,8 @@ struct AccountConfig {
     std::vector<KeyConfig> keys;
 };
 
+/// {"key": "...", "denied": [...]}. Throws JsonError.
+KeyConfig read_key(const json_t *node);
 /// Reads the "accounts" array of the configuration file. Throws JsonError.
 std::vector<AccountConfig> read_accounts(const json_t *config, const AccountConfig &defaults);
 /// Fills in the id and refuses sizes that cannot be consistent. Throws JsonError.

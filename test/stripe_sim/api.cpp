@@ -73,7 +73,14 @@ Api::Api(const std::vector<AccountConfig> &accounts, size_t cache_bytes) : cache
         stores_.push_back(std::make_unique<Store>(account, cache_));
     for (auto &store : stores_)
         for (const KeyConfig &key : store->config().keys)
-            callers_[key.key] = Caller{store.get(), &key};
+            callers_[key.key] = Caller{store.get(), key};
+}
+
+bool Api::set_key(std::string_view account, const KeyConfig &key) {
+    Store *store = find_account(account);
+    if (store != nullptr)
+        callers_[key.key] = Caller{store, key};
+    return store != nullptr;
 }
 
 Store *Api::find_account(std::string_view id) {
@@ -88,7 +95,7 @@ const Store *Api::caller_account(const Request &request) const {
     return found == callers_.end() ? nullptr : found->second.store;
 }
 
-Api::Caller Api::authenticate(const Request &request) const {
+const Api::Caller &Api::authenticate(const Request &request) const {
     std::string key = caller_key(request);
     if (key.empty())
         throw ApiError{401,
@@ -133,7 +140,7 @@ void Api::handle(const Request &request, Response &response) {
 }
 
 void Api::route(const Request &request, Response &response) {
-    Caller caller = authenticate(request);
+    const Caller &caller = authenticate(request);
     if (request.method != "GET")
         throw unrecognized_url(request.method, request.path);
     get(caller, request, response);
@@ -149,10 +156,10 @@ void Api::get(const Caller &caller, const Request &request, Response &response) 
     bool own = parts.size() == 2 && parts[1] == "account";
     if (own || (parts.size() == 3 && parts[1] == "accounts")) {
         only_expand(query);
-        require_permission("account", *caller.key, account);
+        require_permission("account", caller.key, account);
         if (!own && parts[2] != account.id)
             throw ApiError{403,
-                           "The provided key '" + mask_key(caller.key->key) +
+                           "The provided key '" + mask_key(caller.key.key) +
                                "' does not have access to account '" + parts[2] +
                                "' (or that account does not exist). Application access may have "
                                "been revoked.",
@@ -164,7 +171,7 @@ void Api::get(const Caller &caller, const Request &request, Response &response) 
     if (kind == nullptr)
         throw unrecognized_url(request.method, request.path);
     bool item = kind->kind == Kind::subscription_item;
-    require_permission(item ? "subscription" : kind->name, *caller.key, account);
+    require_permission(item ? "subscription" : kind->name, caller.key, account);
     if (parts.size() == 4) {
         if (kind->kind != Kind::invoice || parts[3] != "lines")
             throw unrecognized_url(request.method, request.path);

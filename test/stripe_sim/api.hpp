@@ -26,6 +26,11 @@ class Api {
     /// Never throws for what a client can send.
     void handle(const Request &request, Response &response);
 
+    /// Makes or replaces a key while running; false for an unknown account (empty: the first).
+    bool set_key(std::string_view account, const KeyConfig &key);
+    /// From now on the key is answered with 401. False when it was not known.
+    bool revoke_key(const std::string &key) { return callers_.erase(key) > 0; }
+
     /// Null for an unknown id; the first account for an empty one.
     Store *find_account(std::string_view id);
     /// Null when the caller's key is unknown.
@@ -35,9 +40,9 @@ class Api {
   private:
     struct Caller {
         Store *store;
-        const KeyConfig *key;
+        KeyConfig key;
     };
-    Caller authenticate(const Request &request) const;
+    const Caller &authenticate(const Request &request) const;
     void route(const Request &request, Response &response);
     void get(const Caller &caller, const Request &request, Response &response);
     void read_one(const Caller &caller, const KindInfo &kind, const std::string &id,

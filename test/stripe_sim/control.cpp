@@ -61,6 +61,19 @@ void Simulator::control_faults(const Request &request, Response &response) {
     response.body = faults_.report();
 }
 
+void Simulator::control_keys(const Request &request, Response &response) {
+    bool done = false;
+    if (request.method == "POST") {
+        Json key = parse_json(request.body);
+        done = api_.set_key(get_string(key.get(), "account"), read_key(key.get()));
+    } else if (request.method == "DELETE") {
+        done = api_.revoke_key(parameter(request, "key"));
+    }
+    if (!done)
+        throw bad_control("no such account or key");
+    response.body = "{}\n";
+}
+
 void Simulator::control(const Request &request, Response &response) {
     std::vector<std::string> parts = split(request.path);
     const std::string &what = parts[1];
@@ -84,6 +97,8 @@ void Simulator::control(const Request &request, Response &response) {
     } else if (what == "clock" && post) {
         clock_offset_s_ = get_int(parse_json(request.body).get(), "offset_s", 0);
         response.body = "{}\n";
+    } else if (what == "keys") {
+        control_keys(request, response);
     } else if (what == "faults") {
         control_faults(request, response);
     } else if (what == "accounts" && get) {

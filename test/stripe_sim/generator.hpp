@@ -69,6 +69,7 @@ class InvoiceShape {
                      const InvoiceFacts &facts, unsigned line, unsigned depth);
 
   private:
+    static Template line_template(bool old_shape, unsigned depth);
     void fill_amounts(const World &world, uint64_t index, const InvoiceFacts &facts);
     void fill_customer(const World &world, const InvoiceFacts &facts);
     void fill_old_shape(const World &world, uint64_t index, const InvoiceFacts &facts);

@@ -35,7 +35,8 @@ const char usage[] =
     "GET /_sim/objects/KIND?account=, GET|POST|PUT|DELETE /_sim/objects/KIND/ID (read, merge "
     "patch,\n"
     "store as it stands, delete), POST /_sim/reset, POST /_sim/latency {\"ms\":N},\n"
-    "POST /_sim/clock {\"offset_s\":N}, GET|POST|DELETE /_sim/faults.\n";
+    "POST /_sim/clock {\"offset_s\":N}, GET|POST|DELETE /_sim/faults (POST ?append=1 extends),\n"
+    "POST /_sim/keys {\"key\", \"account\", \"denied\"}, DELETE /_sim/keys?key=KEY.\n";
 
 static constexpr const char *default_key = "sk_test_sim0000000000000000000000";
 

@@ -43,6 +43,7 @@ class Simulator {
     void control_objects(const Request &request, const std::vector<std::string> &parts,
                          Response &response);
     void dump_objects(Store &store, const KindInfo &kind, Response &response);
+    void control_keys(const Request &request, Response &response);
     void control_faults(const Request &request, Response &response);
     std::string statistics() const;
 

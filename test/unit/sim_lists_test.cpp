@@ -212,6 +212,20 @@ TEST(sim_lists, keys_open_only_what_they_may) {
     EXPECT_EQ(refused.body.find("sk_test_other00000000"), std::string::npos);
 }
 
+TEST(sim_lists, keys_come_and_go_while_running) {
+    Sim sim;
+    auto status = [&](const std::string &key) {
+        return sim.ask(make_request("GET", "/v1/charges", "", key)).status;
+    };
+    sim.post("/_sim/keys", R"({"key": "rk_test_new000000000", "denied": ["customer"]})");
+    EXPECT_EQ(status("rk_test_new000000000"), 200);
+    sim.post("/_sim/keys", R"({"key": "rk_test_new000000000", "denied": ["charge"]})");
+    EXPECT_EQ(status("rk_test_new000000000"), 403);
+    sim.ask(make_request("DELETE", "/_sim/keys?key=rk_test_new000000000"));
+    EXPECT_EQ(status("rk_test_new000000000"), 401);
+    EXPECT_EQ(sim.post("/_sim/keys", R"({"key": "rk_test_x", "account": "acct_x"})").status, 400);
+}
+
 TEST(sim_lists, children_beyond_ten_are_paged) {
     Sim sim;
     std::vector<Json> lines = sim.all("invoice_line_item");
