@@ -79,6 +79,7 @@ stage_build-cmake() { step cmake build_cmake "$build/cmake"; }
 
 stage_build() {
     step extension make -C "$top" -j "$jobs" all
+    step bridge-module make -C "$top" -j "$jobs" -f test/bridge/module.mk
     step server-copy "$top/test/env/server_tree.sh"
     stage_build-cmake
     if [ "$(id -u)" = 0 ]; then chmod -R a+rX "$build/cmake" "$build/server"; fi
