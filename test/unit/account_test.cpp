@@ -62,7 +62,7 @@ TEST(WebhookSecret, unset_placeholder_set) {
     EXPECT_STREQ(name_of(check_webhook_secret("todo")), "placeholder");
     EXPECT_STREQ(name_of(check_webhook_secret("whsec_" + std::string(23, 'a'))), "placeholder");
     EXPECT_STREQ(name_of(check_webhook_secret("whsec_" + std::string(24, 'a'))), "set");
-    EXPECT_STREQ(name_of(check_webhook_secret("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw+/=")), "set");
+    EXPECT_STREQ(name_of(check_webhook_secret("whsec_abcdefghij0123456789+/=_-")), "set");
     for (const std::string &bad : {std::string("whsec_ a"), std::string("a\n"),
                                    std::string(256, 'a'), std::string("a\xC3\xA9")})
         EXPECT_TRUE(refused([&] { check_webhook_secret(bad); }, bad)) << bad;

@@ -139,97 +139,6 @@ TEST(CurlTransport, runs_many_requests_at_once_within_its_connections) {
     EXPECT_LE(server.accepted(), 4);
 }
 
-TEST(CurlTransport, names_the_failure) {
-    struct Case {
-        const char *name;
-        TestServer::Script script;
-        Failure expected;
-    };
-    const Case cases[] = {
-        {"cut before the answer", [](Connection &c, TestServer &) { c.read_request(); },
-         Failure::connection},
-        {"cut in the body",
-         [](Connection &c, TestServer &) {
-             c.read_request();
-             c.send("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf");
-         },
-         Failure::connection},
-        {"not HTTP",
-         [](Connection &c, TestServer &) {
-             c.read_request();
-             c.send("SSH-2.0-OpenSSH_9.2\r\n");
-         },
-         Failure::bad_response},
-        {"silent",
-         [](Connection &c, TestServer &) {
-             c.read_request();
-             c.hold();
-         },
-         Failure::timeout},
-        {"one byte at a time",
-         [](Connection &c, TestServer &) {
-             c.read_request();
-             c.send("HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n");
-             while (!c.closed_within(20) && c.send("x")) {
-             }
-         },
-         Failure::timeout},
-        {"endless body",
-         [](Connection &c, TestServer &) {
-             c.read_request();
-             c.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
-             while (c.send("1000\r\n" + std::string(0x1000, 'x') + "\r\n")) {
-             }
-         },
-         Failure::too_large},
-        {"announced too large",
-         [](Connection &c, TestServer &) {
-             c.read_request();
-             c.send("HTTP/1.1 200 OK\r\nContent-Length: 1000001\r\n\r\n");
-             c.hold();
-         },
-         Failure::too_large},
-        {"endless headers",
-         [](Connection &c, TestServer &) {
-             c.read_request();
-             c.send("HTTP/1.1 200 OK\r\n");
-             while (c.send("X-Y: " + std::string(1000, 'x') + "\r\n")) {
-             }
-         },
-         Failure::too_large},
-        {"endless interim answers",
-         [](Connection &c, TestServer &) {
-             c.read_request();
-             while (
-                 c.send("HTTP/1.1 103 Early Hints\r\nX-Y: " + std::string(100, 'x') + "\r\n\r\n")) {
-             }
-         },
-         Failure::too_large},
-        {"one endless header",
-         [](Connection &c, TestServer &) {
-             c.read_request();
-             c.send("HTTP/1.1 200 OK\r\nX-Y: ");
-             while (c.send(std::string(1000, 'x'))) {
-             }
-         },
-         Failure::connection}, // libcurl's own limit of a line; 7.88 calls it "Out of memory"
-    };
-    for (const Case &item : cases) {
-        SCOPED_TRACE(item.name);
-        TestServer server(item.script);
-        auto transport = transport_to(server.url());
-        Request request = get("/v1/x", Milliseconds(800));
-        request.max_response = 1000000;
-        const auto started = std::chrono::steady_clock::now();
-        const Response response = only(*transport, std::move(request));
-        EXPECT_EQ(response.failure, item.expected) << response.failure_text;
-        EXPECT_FALSE(response.failure_text.empty());
-        EXPECT_TRUE(response.body.empty());
-        EXPECT_TRUE(response.may_have_been_sent);
-        EXPECT_LT(std::chrono::steady_clock::now() - started, Milliseconds(1050));
-    }
-}
-
 TEST(CurlTransport, accepts_a_body_of_exactly_the_cap) {
     auto server = TestServer::answering(std::string(1000, 'x'));
     auto transport = transport_to(server.url());
@@ -337,38 +246,6 @@ TEST(CurlTransport, refuses_requests_that_could_carry_more_than_they_say) {
     for (const Request &request : bad)
         EXPECT_EQ(only(*transport, request).failure, Failure::refused_here) << request.target;
     EXPECT_EQ(server.accepted(), 0);
-}
-
-TEST(CurlTransport, verifies_certificate_and_host) {
-    const std::string pem = testing::TempDir() + "billstack_ca_" + std::to_string(getpid());
-    struct Case {
-        const char *name;
-        const char *ip;
-        int newest_version;
-        bool trusted;
-        Failure expected;
-    };
-    const Case cases[] = {
-        {"trusted", "127.0.0.1", 0, true, Failure::none},
-        {"self-signed", "127.0.0.1", 0, false, Failure::tls},
-        {"wrong host", "127.0.0.2", 0, true, Failure::tls},
-        {"TLS 1.1", "127.0.0.1", TLS1_1_VERSION, true, Failure::tls},
-    };
-    for (const Case &item : cases) {
-        SCOPED_TRACE(item.name);
-        const test::TlsIdentity identity(item.ip, item.newest_version);
-        identity.write_pem(pem);
-        auto server = TestServer::answering("{}", identity.context());
-        auto transport = transport_to(server.url(), item.trusted ? pem : std::string());
-        Request request = get("/v1/x");
-        request.bearer = secret("sk_test_abcdefghij");
-        const Response response = only(*transport, request);
-        EXPECT_EQ(response.failure, item.expected) << response.failure_text;
-        const bool sent = item.expected == Failure::none;
-        EXPECT_EQ(server.requests().size(), sent ? 1U : 0U);
-        EXPECT_EQ(response.may_have_been_sent, sent);
-    }
-    std::remove(pem.c_str());
 }
 
 TEST(CurlTransport, cancel_is_immediate_and_final) {

@@ -6,6 +6,7 @@
 
 #include <arpa/inet.h>
 #include <atomic>
+#include <csignal>
 #include <cstdio>
 #include <functional>
 #include <mutex>
@@ -205,6 +206,10 @@ class TestServer {
             const std::lock_guard lock(mutex_);
             open_.push_back(fd);
             workers_.emplace_back([this, fd] {
+                sigset_t pipe_only; // OpenSSL writes to closed sockets without MSG_NOSIGNAL
+                sigemptyset(&pipe_only);
+                sigaddset(&pipe_only, SIGPIPE);
+                pthread_sigmask(SIG_BLOCK, &pipe_only, nullptr);
                 Connection connection(fd, tls_);
                 if (!connection.tls_failed())
                     script_(connection, *this);
