@@ -29,7 +29,7 @@ std::vector<MirrorColumn> mirror_columns(const stripe::Kind &kind, bool with_lz4
 std::string add_column_statement(std::string_view schema, const stripe::Kind &kind,
                                  const MirrorColumn &column);
 // UPDATE that fills a catalogue column from _raw, for upgrade_mirror: the values extract_columns()
-// would take, but for jsonb nested deeper than 64.
+// would take, but for jsonb nested deeper than 64 and objects with a member twice.
 std::string fill_column_statement(std::string_view schema, const stripe::Kind &kind,
                                   const stripe::Column &column);
 struct MirrorIndex {
