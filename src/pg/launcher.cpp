@@ -9,40 +9,33 @@ namespace billstack::pg {
 namespace {
 
 constexpr long look_again_ms = 300000; // a net: everything that matters sets the latch
+constexpr long scout_again_ms = 5000;
 constexpr int longest_backoff_s = 60;
 constexpr int healthy_after_s = 60; // a worker that ran so long has forgiven earlier failures
 
 // Workers this launcher registered, by the index of their database's entry.
 BackgroundWorkerHandle *handles[max_databases];
 
-bool has_mark(Datum settings) {
-    Datum *items = nullptr;
+// Databases that exist and take connections. pg_database is one of the few catalogs that can be
+// read without having selected a database.
+int find_connectable(Oid (&found)[max_databases], Oid &for_scout) {
     int count = 0;
-    deconstruct_array(DatumGetArrayTypeP(settings), TEXTOID, -1, false, TYPALIGN_INT, &items,
-                      nullptr, &count);
-    for (int i = 0; i < count; ++i) {
-        if (strcmp(TextDatumGetCString(items[i]), "billstack.enabled=on") == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-// Databases whose own settings (role 0) hold the mark. Fills at most max_databases.
-int find_marked(Oid (&found)[max_databases]) {
-    int count = 0;
-    Relation relation = table_open(DbRoleSettingRelationId, AccessShareLock);
+    bool scout_is_template = true;
+    for_scout = InvalidOid;
+    Relation relation = table_open(DatabaseRelationId, AccessShareLock);
     TableScanDesc scan = table_beginscan_catalog(relation, 0, nullptr);
     HeapTuple tuple;
-    while (count < max_databases && (tuple = heap_getnext(scan, ForwardScanDirection)) != nullptr) {
-        bool is_null = true;
-        Form_pg_db_role_setting form =
-            reinterpret_cast<Form_pg_db_role_setting>(GETSTRUCT(tuple));
-        Datum settings = heap_getattr(tuple, Anum_pg_db_role_setting_setconfig,
-                                      RelationGetDescr(relation), &is_null);
-        if (!is_null && OidIsValid(form->setdatabase) && !OidIsValid(form->setrole) &&
-            has_mark(settings)) {
-            found[count++] = form->setdatabase;
+    while ((tuple = heap_getnext(scan, ForwardScanDirection)) != nullptr) {
+        Form_pg_database form = reinterpret_cast<Form_pg_database>(GETSTRUCT(tuple));
+        if (!form->datallowconn) {
+            continue;
+        }
+        if (!OidIsValid(for_scout) || (scout_is_template && !form->datistemplate)) {
+            for_scout = form->oid;
+            scout_is_template = form->datistemplate;
+        }
+        if (count < max_databases) {
+            found[count++] = form->oid;
         }
     }
     table_endscan(scan);
@@ -50,43 +43,25 @@ int find_marked(Oid (&found)[max_databases]) {
     return count;
 }
 
-// A marked database counts when it exists and takes connections.
-void keep_connectable(Oid (&found)[max_databases], int &count) {
-    int kept = 0;
-    for (int i = 0; i < count; ++i) {
-        HeapTuple tuple = SearchSysCache1(DATABASEOID, ObjectIdGetDatum(found[i]));
-        if (HeapTupleIsValid(tuple)) {
-            if (reinterpret_cast<Form_pg_database>(GETSTRUCT(tuple))->datallowconn) {
-                found[kept++] = found[i];
-            }
-            ReleaseSysCache(tuple);
-        }
-    }
-    count = kept;
-}
-
-void scan_databases(SharedState &state) {
-    Oid marked[max_databases];
+// Entries of databases that are gone become free, those with a fresh CREATE EXTENSION start anew.
+void refresh_entries(SharedState &state, Oid &for_scout) {
+    Oid connectable[max_databases];
     int count = 0;
     {
         Transaction transaction;
-        call([&] {
-            count = find_marked(marked);
-            keep_connectable(marked, count);
-        });
+        call([&] { count = find_connectable(connectable, for_scout); });
         transaction.commit();
     }
     SpinGuard guard(state);
-    for (int i = 0; i < count; ++i) {
-        find_or_make_entry(state, marked[i]);
-    }
     for (DatabaseEntry &entry : state.databases) {
-        bool wanted = std::find(marked, marked + count, entry.database) != marked + count;
-        if (OidIsValid(entry.database) && !wanted && entry.worker_pid == 0 &&
-            entry.held_by == 0 && entry.state != DatabaseState::starting) {
+        bool exists = std::find(connectable, connectable + count, entry.database) !=
+                      connectable + count;
+        if (OidIsValid(entry.database) && !exists && count < max_databases &&
+            entry.worker_pid == 0 && entry.held_by == 0 &&
+            entry.state != DatabaseState::starting) {
             entry.database = InvalidOid;
         }
-        if (wanted && entry.rescan) {
+        if (OidIsValid(entry.database) && entry.rescan) {
             entry.rescan = false;
             entry.extension_missing = false;
             entry.retry_at = 0;
@@ -94,21 +69,22 @@ void scan_databases(SharedState &state) {
     }
 }
 
-bool register_worker(Oid database, int index) {
+bool register_worker(Oid database, const char *name, const char *function,
+                     BackgroundWorkerHandle **handle) {
     BackgroundWorker worker;
     std::memset(&worker, 0, sizeof(worker));
     worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
     worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
     worker.bgw_restart_time = BGW_NEVER_RESTART; // the launcher decides
     strlcpy(worker.bgw_library_name, "billstack", sizeof(worker.bgw_library_name));
-    strlcpy(worker.bgw_function_name, "billstack_sync_worker", sizeof(worker.bgw_function_name));
-    snprintf(worker.bgw_name, sizeof(worker.bgw_name), "billstack sync worker");
-    snprintf(worker.bgw_type, sizeof(worker.bgw_type), "billstack sync worker");
+    strlcpy(worker.bgw_function_name, function, sizeof(worker.bgw_function_name));
+    strlcpy(worker.bgw_name, name, sizeof(worker.bgw_name));
+    strlcpy(worker.bgw_type, name, sizeof(worker.bgw_type));
     worker.bgw_main_arg = ObjectIdGetDatum(database);
     worker.bgw_notify_pid = MyProcPid;
     return call([&] {
         MemoryContext outer = MemoryContextSwitchTo(TopMemoryContext);
-        bool done = RegisterDynamicBackgroundWorker(&worker, &handles[index]);
+        bool done = RegisterDynamicBackgroundWorker(&worker, handle);
         MemoryContextSwitchTo(outer);
         return done;
     });
@@ -177,7 +153,8 @@ void start_due(SharedState &state) {
     for (int i = 0; i < max_databases; ++i) {
         Oid database = InvalidOid;
         if (handles[i] == nullptr && is_due(state, i, now, database) &&
-            !register_worker(database, i)) {
+            !register_worker(database, "billstack sync worker", "billstack_sync_worker",
+                             &handles[i])) {
             SpinGuard guard(state);
             strlcpy(state.databases[i].last_error,
                     "no background worker slot is free: raise max_worker_processes",
@@ -229,6 +206,7 @@ void adopt_entries(SharedState &state) {
     SpinGuard guard(state);
     state.launcher_pid = MyProcPid;
     state.launcher_procno = own_procno();
+    state.scouted = false;
     for (DatabaseEntry &entry : state.databases) {
         if (entry.worker_pid == 0 && entry.state == DatabaseState::starting) {
             entry.state = DatabaseState::absent;
@@ -248,17 +226,49 @@ void collect_orphans(SharedState &state) {
     }
 }
 
+// The marks left by CREATE EXTENSION lie in a catalog that needs a database to be read: a scout, a
+// worker of a few milliseconds, reads them once after the launcher has started.
+class Scouting {
+  public:
+    bool done() const { return done_; }
+    void advance(SharedState &state, Oid database) {
+        if (handle_ != nullptr) {
+            pid_t pid = 0;
+            if (call([&] { return GetBackgroundWorkerPid(handle_, &pid); }) != BGWH_STOPPED) {
+                return;
+            }
+            pfree(std::exchange(handle_, nullptr));
+            SpinGuard guard(state);
+            done_ = state.scouted;
+        }
+        TimestampTz now = GetCurrentTimestamp();
+        if (!done_ && OidIsValid(database) && now >= retry_at_) {
+            retry_at_ = TimestampTzPlusMilliseconds(now, scout_again_ms);
+            register_worker(database, "billstack scout", "billstack_scout", &handle_);
+        }
+    }
+
+  private:
+    BackgroundWorkerHandle *handle_ = nullptr;
+    TimestampTz retry_at_ = 0;
+    bool done_ = false;
+};
+
 void run_launcher() {
     SharedState &state = require_shared_state();
     call([] { before_shmem_exit(forget_launcher, 0); });
     adopt_entries(state);
+    Scouting scouting;
     while (true) {
         MemoryScope turn("billstack launcher turn", TopMemoryContext);
+        Oid for_scout = InvalidOid;
         collect_ended(state);
         collect_orphans(state);
-        scan_databases(state);
+        refresh_entries(state, for_scout);
+        scouting.advance(state, for_scout);
         start_due(state);
-        wait_for_latch(until_next_retry(state));
+        wait_for_latch(scouting.done() ? until_next_retry(state)
+                                       : std::min(until_next_retry(state), scout_again_ms));
     }
 }
 

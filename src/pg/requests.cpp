@@ -132,7 +132,7 @@ WorkerPresence look_for_worker(SharedState &state, std::string &last_error) {
             } else if (!entry->extension_missing || entry->rescan) {
                 presence = WorkerPresence::on_its_way;
             }
-        } else if (state.launcher_pid == 0) {
+        } else if (state.launcher_pid == 0 || !state.scouted) {
             presence = WorkerPresence::on_its_way; // the launcher itself is starting
         }
     }

@@ -28,6 +28,7 @@ void start_memory() {
         SpinLockInit(&attached->lock);
         attached->launcher_pid = 0;
         attached->launcher_procno = -1;
+        attached->scouted = false;
         for (DatabaseEntry &entry : attached->databases) {
             std::memset(&entry, 0, sizeof(entry));
             entry.worker_procno = -1;

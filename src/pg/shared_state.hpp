@@ -59,6 +59,7 @@ struct SharedState {
     slock_t lock;
     pid_t launcher_pid;
     int launcher_procno;
+    bool scouted; // the marks have been read since the launcher started
     DatabaseEntry databases[max_databases];
     RequestSlot slots[slot_count];
 };
