@@ -9,11 +9,14 @@ bool fits_timestamp(std::int64_t unix_seconds) {
 
 Datum text_datum(std::string_view text) {
     return call([&] {
-        return PointerGetDatum(cstring_to_text_with_len(text.data(), static_cast<int>(text.size())));
+        return PointerGetDatum(
+            cstring_to_text_with_len(text.data(), static_cast<int>(text.size())));
     });
 }
 
-Datum bytes_datum(std::string_view bytes) { return text_datum(bytes); } // same layout: a varlena
+Datum bytes_datum(std::string_view bytes) {
+    return text_datum(bytes);
+} // same layout: a varlena
 
 Datum jsonb_datum(const std::string &json_text) {
     const char *text = json_text.c_str();
@@ -34,13 +37,14 @@ Datum text_array_datum(const std::vector<std::string> &items) {
 }
 
 std::string text_of(Datum text) {
-    auto *packed = call([&] {
-        return reinterpret_cast<struct varlena *>(PG_DETOAST_DATUM_PACKED(text));
-    });
+    auto *packed =
+        call([&] { return reinterpret_cast<struct varlena *>(PG_DETOAST_DATUM_PACKED(text)); });
     return std::string(VARDATA_ANY(packed), VARSIZE_ANY_EXHDR(packed));
 }
 
-std::string bytes_of(Datum bytea) { return text_of(bytea); }
+std::string bytes_of(Datum bytea) {
+    return text_of(bytea);
+}
 
 std::vector<std::string> text_array_of(Datum text_array) {
     Datum *elements = nullptr;
@@ -81,9 +85,8 @@ std::optional<std::string> Args::optional_text(int position) const {
 
 core::SecretBytes Args::secret(int position, const char *name) const {
     Datum value = required(position, name);
-    auto *packed = call([&] {
-        return reinterpret_cast<struct varlena *>(PG_DETOAST_DATUM_PACKED(value));
-    });
+    auto *packed =
+        call([&] { return reinterpret_cast<struct varlena *>(PG_DETOAST_DATUM_PACKED(value)); });
     std::string_view bytes(VARDATA_ANY(packed), VARSIZE_ANY_EXHDR(packed));
     core::SecretBytes secret = core::SecretBytes::copy_of(bytes);
     if (reinterpret_cast<void *>(packed) != DatumGetPointer(value)) {

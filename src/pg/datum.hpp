@@ -56,6 +56,8 @@ class Args {
     FunctionCallInfo fcinfo_;
 };
 
-inline Datum return_jsonb(const json::Node &node) { return jsonb_datum(node.dump()); }
+inline Datum return_jsonb(const json::Node &node) {
+    return jsonb_datum(node.dump());
+}
 
 } // namespace billstack::pg

@@ -6,26 +6,46 @@ namespace billstack::pg {
 int sqlstate_of(core::Code code) {
     using core::Code;
     switch (code) {
-    case Code::bad_argument: return ERRCODE_INVALID_PARAMETER_VALUE;
-    case Code::bad_credential: return ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION;
-    case Code::not_allowed: return ERRCODE_INSUFFICIENT_PRIVILEGE;
-    case Code::unknown_object: return ERRCODE_UNDEFINED_OBJECT;
-    case Code::exists_already: return ERRCODE_DUPLICATE_OBJECT;
-    case Code::in_use: return ERRCODE_OBJECT_IN_USE;
-    case Code::not_ready: return ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE;
-    case Code::cap_reached: return ERRCODE_CONFIGURATION_LIMIT_EXCEEDED;
-    case Code::in_transaction_block: return ERRCODE_ACTIVE_SQL_TRANSACTION;
-    case Code::in_recovery: return ERRCODE_READ_ONLY_SQL_TRANSACTION;
-    case Code::dependents_exist: return ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST;
-    case Code::lock_not_available: return ERRCODE_LOCK_NOT_AVAILABLE;
-    case Code::key_ring: return ERRCODE_CONFIG_FILE_ERROR;
-    case Code::data_corrupted: return ERRCODE_DATA_CORRUPTED;
-    case Code::stripe_refused: return MAKE_SQLSTATE('B', 'S', '4', '0', '0');
-    case Code::stripe_key_rejected: return MAKE_SQLSTATE('B', 'S', '4', '0', '1');
-    case Code::stripe_rate_limited: return MAKE_SQLSTATE('B', 'S', '4', '2', '9');
-    case Code::stripe_unreachable: return MAKE_SQLSTATE('B', 'S', '5', '0', '3');
-    case Code::out_of_memory: return ERRCODE_OUT_OF_MEMORY;
-    case Code::internal: break;
+    case Code::bad_argument:
+        return ERRCODE_INVALID_PARAMETER_VALUE;
+    case Code::bad_credential:
+        return ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION;
+    case Code::not_allowed:
+        return ERRCODE_INSUFFICIENT_PRIVILEGE;
+    case Code::unknown_object:
+        return ERRCODE_UNDEFINED_OBJECT;
+    case Code::exists_already:
+        return ERRCODE_DUPLICATE_OBJECT;
+    case Code::in_use:
+        return ERRCODE_OBJECT_IN_USE;
+    case Code::not_ready:
+        return ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE;
+    case Code::cap_reached:
+        return ERRCODE_CONFIGURATION_LIMIT_EXCEEDED;
+    case Code::in_transaction_block:
+        return ERRCODE_ACTIVE_SQL_TRANSACTION;
+    case Code::in_recovery:
+        return ERRCODE_READ_ONLY_SQL_TRANSACTION;
+    case Code::dependents_exist:
+        return ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST;
+    case Code::lock_not_available:
+        return ERRCODE_LOCK_NOT_AVAILABLE;
+    case Code::key_ring:
+        return ERRCODE_CONFIG_FILE_ERROR;
+    case Code::data_corrupted:
+        return ERRCODE_DATA_CORRUPTED;
+    case Code::stripe_refused:
+        return MAKE_SQLSTATE('B', 'S', '4', '0', '0');
+    case Code::stripe_key_rejected:
+        return MAKE_SQLSTATE('B', 'S', '4', '0', '1');
+    case Code::stripe_rate_limited:
+        return MAKE_SQLSTATE('B', 'S', '4', '2', '9');
+    case Code::stripe_unreachable:
+        return MAKE_SQLSTATE('B', 'S', '5', '0', '3');
+    case Code::out_of_memory:
+        return ERRCODE_OUT_OF_MEMORY;
+    case Code::internal:
+        break;
     }
     return ERRCODE_INTERNAL_ERROR;
 }

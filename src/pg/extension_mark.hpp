@@ -6,8 +6,8 @@
 
 namespace billstack::pg {
 
-// ALTER DATABASE <current> SET billstack.enabled = 'on', and the launcher looks at commit. Needs the
-// rights of the database's owner and of a superuser.
+// ALTER DATABASE <current> SET billstack.enabled = 'on', and the launcher looks at commit. Needs
+// the rights of the database's owner and of a superuser.
 void set_extension_mark();
 
 } // namespace billstack::pg

@@ -47,8 +47,8 @@ void copy_pending_error(Copied *copied) {
     sigjmp_buf buffer;
     if (sigsetjmp(buffer, 0) == 0) {
         PG_exception_stack = &buffer;
-        copied->context = AllocSetContextCreate(TopMemoryContext, "billstack error",
-                                                ALLOCSET_SMALL_SIZES);
+        copied->context =
+            AllocSetContextCreate(TopMemoryContext, "billstack error", ALLOCSET_SMALL_SIZES);
         MemoryContextSwitchTo(copied->context);
         copied->data = CopyErrorData();
     }

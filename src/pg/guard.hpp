@@ -101,12 +101,15 @@ void worker_entry(void (*body)());
 
 } // namespace billstack::pg
 
-// Defines the SQL-callable C function `name` with the C++ body that follows; `args` is its argument.
+// Defines the SQL-callable C function `name` with the C++ body that follows; `args` is its
+// argument.
 #define BILLSTACK_SQL_FUNCTION(name)                                                               \
     static Datum name##_body(billstack::pg::Args &args);                                           \
     _Pragma("GCC visibility push(default)") extern "C" {                                           \
         PG_FUNCTION_INFO_V1(name);                                                                 \
-        Datum name(PG_FUNCTION_ARGS) { return billstack::pg::sql_entry(fcinfo, name##_body); }     \
+        Datum name(PG_FUNCTION_ARGS) {                                                             \
+            return billstack::pg::sql_entry(fcinfo, name##_body);                                  \
+        }                                                                                          \
     }                                                                                              \
     _Pragma("GCC visibility pop") static Datum name##_body(                                        \
         [[maybe_unused]] billstack::pg::Args &args)

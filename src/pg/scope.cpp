@@ -81,9 +81,8 @@ SpiSession::~SpiSession() {
 }
 
 MemoryScope::MemoryScope(const char *name, MemoryContext parent) : outer_(CurrentMemoryContext) {
-    context_ = call([&] {
-        return AllocSetContextCreateInternal(parent, name, ALLOCSET_DEFAULT_SIZES);
-    });
+    context_ =
+        call([&] { return AllocSetContextCreateInternal(parent, name, ALLOCSET_DEFAULT_SIZES); });
     MemoryContextSwitchTo(context_);
 }
 
@@ -101,7 +100,9 @@ UserContext::UserContext(Oid role, Rights rights) noexcept {
     SetUserIdAndSecContext(role, flags);
 }
 
-UserContext::~UserContext() { SetUserIdAndSecContext(role_, flags_); }
+UserContext::~UserContext() {
+    SetUserIdAndSecContext(role_, flags_);
+}
 
 Oid extension_owner() {
     Oid owner = call([] {

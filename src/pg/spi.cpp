@@ -2,25 +2,45 @@
 
 namespace billstack::pg {
 
-Param param(std::string_view text) { return {TEXTOID, text_datum(text), false}; }
-Param param(const char *text) { return param(std::string_view(text)); }
-Param param(const std::string &text) { return param(std::string_view(text)); }
+Param param(std::string_view text) {
+    return {TEXTOID, text_datum(text), false};
+}
+Param param(const char *text) {
+    return param(std::string_view(text));
+}
+Param param(const std::string &text) {
+    return param(std::string_view(text));
+}
 Param param(const std::optional<std::string> &text) {
     return text ? param(std::string_view(*text)) : Param{TEXTOID, 0, true};
 }
-Param param(bool value) { return {BOOLOID, BoolGetDatum(value), false}; }
-Param param(std::int32_t value) { return {INT4OID, Int32GetDatum(value), false}; }
-Param param(std::int64_t value) { return {INT8OID, Int64GetDatum(value), false}; }
+Param param(bool value) {
+    return {BOOLOID, BoolGetDatum(value), false};
+}
+Param param(std::int32_t value) {
+    return {INT4OID, Int32GetDatum(value), false};
+}
+Param param(std::int64_t value) {
+    return {INT8OID, Int64GetDatum(value), false};
+}
 Param param(std::optional<std::int64_t> value) {
     return value ? param(*value) : Param{INT8OID, 0, true};
 }
-Param param_oid(Oid value) { return {OIDOID, ObjectIdGetDatum(value), false}; }
-Param param_time(TimestampTz value) { return {TIMESTAMPTZOID, TimestampTzGetDatum(value), false}; }
+Param param_oid(Oid value) {
+    return {OIDOID, ObjectIdGetDatum(value), false};
+}
+Param param_time(TimestampTz value) {
+    return {TIMESTAMPTZOID, TimestampTzGetDatum(value), false};
+}
 Param param_time(std::optional<TimestampTz> value) {
     return value ? param_time(*value) : Param{TIMESTAMPTZOID, 0, true};
 }
-Param param_bytes(std::string_view bytes) { return {BYTEAOID, bytes_datum(bytes), false}; }
-Param param_jsonb(const std::string &text) { return {JSONBOID, jsonb_datum(text), false}; }
+Param param_bytes(std::string_view bytes) {
+    return {BYTEAOID, bytes_datum(bytes), false};
+}
+Param param_jsonb(const std::string &text) {
+    return {JSONBOID, jsonb_datum(text), false};
+}
 Param param_text_array(const std::vector<std::string> &items) {
     return {TEXTARRAYOID, text_array_datum(items), false};
 }
@@ -28,16 +48,21 @@ Param param_text_array(const std::vector<std::string> &items) {
 namespace {
 
 // Rows has members named int32 and int64, which would hide the types the server's macros cast to.
-std::int32_t datum_int32(Datum datum) { return DatumGetInt32(datum); }
-std::int64_t datum_int64(Datum datum) { return DatumGetInt64(datum); }
-TimestampTz datum_time(Datum datum) { return DatumGetTimestampTz(datum); }
+std::int32_t datum_int32(Datum datum) {
+    return DatumGetInt32(datum);
+}
+std::int64_t datum_int64(Datum datum) {
+    return DatumGetInt64(datum);
+}
+TimestampTz datum_time(Datum datum) {
+    return DatumGetTimestampTz(datum);
+}
 
 } // namespace
 
 Datum Rows::value(std::uint64_t row, int column, bool &is_null) const {
-    return call([&] {
-        return SPI_getbinval(table_->vals[row], table_->tupdesc, column, &is_null);
-    });
+    return call(
+        [&] { return SPI_getbinval(table_->vals[row], table_->tupdesc, column, &is_null); });
 }
 
 bool Rows::is_null(std::uint64_t row, int column) const {

@@ -32,7 +32,7 @@ class Rows {
     Rows(SPITupleTable *table, std::uint64_t count) : table_(table), count_(count) {}
     std::uint64_t size() const { return count_; } // rows returned, or touched by a plain INSERT...
     bool empty() const { return count_ == 0; }
-    bool is_null(std::uint64_t row, int column) const; // columns count from 1
+    bool is_null(std::uint64_t row, int column) const;     // columns count from 1
     std::string text(std::uint64_t row, int column) const; // "" for NULL
     std::optional<std::string> optional_text(std::uint64_t row, int column) const;
     std::string bytes(std::uint64_t row, int column) const;
@@ -50,8 +50,8 @@ class Rows {
     std::uint64_t count_;
 };
 
-// One text, one plan. Define as `static constinit Statement name{"..."}`: it must have no destructor
-// to run at exit. The parameter types are taken from the first execution.
+// One text, one plan. Define as `static constinit Statement name{"..."}`: it must have no
+// destructor to run at exit. The parameter types are taken from the first execution.
 struct Statement {
     const char *sql;
     SPIPlanPtr plan = nullptr;

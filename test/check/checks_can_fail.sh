@@ -47,6 +47,7 @@ planted layering 'a library header in a foreign folder' 'sed -i "1i #include <cu
 planted layering 'a library header in a header of its folder' 'printf "#include \"core/pure.hpp\"\n#include <curl/curl.h>\n" >src/http/c.hpp'
 planted layering 'a server header outside server.hpp' 'echo "#include \"utils/guc.h\"" >>src/pg/config.cpp'
 planted layering 'a pure header without pure.hpp' 'echo "#include <string>" >src/http/c.hpp'
+planted bridge_rules 'a bridge without its rules' 'touch src/pg/guard.hpp'
 planted lone_ereport 'ereport over two lines' 'printf "void g() { ereport(\n ERROR, (errmsg(\"x\"))); }\n" >>src/pg/config.cpp'
 planted lone_ereport 'elog(FATAL)' 'echo "void g() { elog(FATAL, \"x\"); }" >>src/pg/config.cpp'
 planted sql_text 'a statement in a pure file' 'echo "auto q = \"SELECT id FROM x\";" >>src/core/f.cpp'
