@@ -4,13 +4,13 @@
 # Usage: demo.sh             build, start a private server, connect, backfill, look
 #        demo.sh --clean     stop the server and the simulator, remove their files
 # Environment: STRIPE_SECRET_KEY=sk_test_... takes real Stripe instead of the simulator (test keys only)
-#              DEMO_CUSTOMERS=n  size of the simulated account (2000)
+#              DEMO_CUSTOMERS=n  size of the simulated account (1000)
 . "$(dirname "$0")/../env/common.sh"
 
 here=$top/test/demo
 env_dir=$top/test/env
 dir=$build/demo
-customers=${DEMO_CUSTOMERS:-2000}
+customers=${DEMO_CUSTOMERS:-1000}
 
 clean() {
     local copy
@@ -59,7 +59,7 @@ start_stripe() {
     else
         local port
         # Each answer takes as long as a quick one of Stripe's, so that there is progress to watch.
-        port=$(start_simulator "$dir" --seed 42 --key "$STRIPE_SECRET_KEY" --latency-ms 80 --customers "$customers" \
+        port=$(start_simulator "$dir" --seed 42 --key "$STRIPE_SECRET_KEY" --latency-ms 60 --customers "$customers" \
             --products 20 --prices 60 --subscriptions $((customers * 6 / 5)) \
             --invoices $((customers * 6)) --charges $((customers * 6))) || exit 1
         echo "billstack.api_base = 'http://127.0.0.1:$port'" >"$dir/stripe.conf"
@@ -117,7 +117,7 @@ doing 'create database demo, CREATE EXTENSION billstack' make_database
 
 section "Connecting  SELECT billstack.connect('acme', 'sk_test_...')"
 start=$(now_ms)
-sql <"$here/connect.sql" 2>&1 | indent
+sql <"$here/connect.sql" 2>&1 | sed '/^$/d' | indent
 printf '  %s%s%s\n' "$dim" "$(seconds_since "$start")" "$plain"
 
 section "Copying the account  CALL billstack.run_backfill('acme')"
