@@ -28,8 +28,8 @@ ConnectKeys connect_keys(const Args &args) {
 
 // A new team may be made by whoever may execute connect() and create a schema.
 void check_not_connected(const std::string &team, const std::string &integration) {
-    if (find_team_owner(team) && !may_use_team(team, Need::act)) {
-        throw unknown_team(team);
+    if (find_team_owner(team)) {
+        require_team(team, Need::act);
     }
     if (!load_integrations(team, integration).empty()) {
         throw core::Error(core::Code::exists_already,

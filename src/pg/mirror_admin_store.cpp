@@ -77,7 +77,8 @@ constinit Statement select_foreign{
     "   WHERE a.attnum > 0 AND NOT a.attisdropped AND NOT EXISTS ("
     "     SELECT FROM unnest($4::text[], $5::text[]) AS e (table_name, column_name)"
     "      WHERE e.table_name = o.relname AND e.column_name = a.attname))"
-    " SELECT pg_catalog.pg_describe_object(t.classid, t.objid, t.objsubid) COLLATE \"C\" FROM told AS t"
+    " SELECT pg_catalog.pg_describe_object(t.classid, t.objid, t.objsubid) COLLATE \"C\" FROM told "
+    "AS t"
     " ORDER BY 1"};
 
 std::string quoted(const std::string &name) {

@@ -34,6 +34,16 @@ core::Error unknown_integration(const std::string &team, const std::string &inte
                        "See billstack.integrations for those that exist.");
 }
 
+// Whoever may see the team is told that more is needed; for all others it does not exist.
+core::Error refusal(const std::string &team, Need need) {
+    if (need == Need::act && may_use_team(team, Need::see)) {
+        return core::Error(core::Code::not_allowed, "permission denied for team \"" + team + "\"",
+                           "It takes the team's owner or a role with the admin profile.",
+                           "Ask the team's owner to call billstack.grant_access().");
+    }
+    return unknown_team(team);
+}
+
 } // namespace
 
 bool may_use_team(const std::string &team, Need need) {
@@ -64,7 +74,7 @@ core::Error unknown_team(const std::string &team) {
 void require_team(const std::string &team, Need need) {
     core::check_slug(team, "team");
     if (!may_use_team(team, need)) {
-        throw unknown_team(team);
+        throw refusal(team, need);
     }
 }
 
@@ -84,7 +94,7 @@ std::vector<Integration> require_integrations(const std::string &team,
         }
     }
     if (allowed.empty() && !team_allowed) {
-        throw unknown_team(team);
+        throw refusal(team, need);
     }
     if (allowed.empty() && integration) {
         throw unknown_integration(team, *integration);

@@ -14,7 +14,8 @@ enum class Need { see, act };
 // grant that covers the team, for Need::see of any grant.
 bool may_use_team(const std::string &team, Need need);
 
-// Throws core::Error(unknown_object) for a team that is unknown or foreign.
+// Throws core::Error(unknown_object) for a team that is unknown or foreign, not_allowed for one
+// that the caller may only see.
 void require_team(const std::string &team, Need need);
 
 // The error of require_team.
