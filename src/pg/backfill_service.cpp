@@ -127,19 +127,32 @@ void BackfillService::on_result(stripe::CallResult result) {
     }
 }
 
-bool BackfillService::work() {
-    bool more = false;
+void BackfillService::work() {
     for (auto &active : runs_) {
-        more = work_on(*active) || more;
+        work_on(*active);
     }
     std::erase_if(runs_, [](const auto &active) { return active->gone; });
-    return more;
 }
 
-bool BackfillService::work_on(Active &active) {
+bool BackfillService::busy() const {
+    return std::any_of(runs_.begin(), runs_.end(),
+                       [&](const auto &active) { return is_busy(*active); });
+}
+
+bool BackfillService::is_busy(const Active &active) const {
+    if (active.paused && clock_.mono() < *active.paused) {
+        return false;
+    }
+    using Phase = sync::BackfillRun::Phase;
+    Phase phase = active.backfill->phase();
+    return active.backfill->has_ready() || phase == Phase::finished ||
+           (phase == Phase::copying && !active.start_stored);
+}
+
+void BackfillService::work_on(Active &active) {
     if (active.paused) {
         if (clock_.mono() < *active.paused) {
-            return false;
+            return;
         }
         active.paused.reset();
     }
@@ -148,14 +161,16 @@ bool BackfillService::work_on(Active &active) {
         !active.backfill->fatal()) {
         note_start(active);
     }
-    if (sync::RangeWalker *walker = active.backfill->next_ready()) {
+    sync::RangeWalker *walker = active.backfill->next_ready();
+    if (walker != nullptr) {
         write_page(active, *walker);
     }
     note_errors(active);
     if (active.backfill->phase() == sync::BackfillRun::Phase::finished && !active.gone) {
         finish(active);
     }
-    return !active.gone && !active.paused && active.backfill->has_ready();
+    // A page written may have been the run's last: only the next look notices its end.
+    return !active.gone && !active.paused && (walker != nullptr || active.backfill->has_ready());
 }
 
 void BackfillService::note_start(Active &active) {
