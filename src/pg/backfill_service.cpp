@@ -161,16 +161,14 @@ void BackfillService::work_on(Active &active) {
         !active.backfill->fatal()) {
         note_start(active);
     }
-    sync::RangeWalker *walker = active.backfill->next_ready();
-    if (walker != nullptr) {
+    if (sync::RangeWalker *walker = active.backfill->next_ready()) {
         write_page(active, *walker);
+        active.backfill->advance(); // it may have been the run's last
     }
     note_errors(active);
     if (active.backfill->phase() == sync::BackfillRun::Phase::finished && !active.gone) {
         finish(active);
     }
-    // A page written may have been the run's last: only the next look notices its end.
-    return !active.gone && !active.paused && (walker != nullptr || active.backfill->has_ready());
 }
 
 void BackfillService::note_start(Active &active) {

@@ -15,8 +15,10 @@ class BackfillService {
     void refresh();
     bool owns(stripe::CallId id) const;
     void on_result(stripe::CallResult result);
-    // Lets runs submit calls, writes at most one page, ends finished runs. True: call again soon.
-    bool work();
+    // Lets runs submit calls, writes at most one page a run, ends finished runs.
+    void work();
+    // Something can be done without waiting for anything.
+    bool busy() const;
     std::optional<core::MonoTime> next_retry() const;
     bool idle() const { return runs_.empty(); }
 
@@ -34,7 +36,8 @@ class BackfillService {
     };
     void activate(OpenRun run);
     void reject(const OpenRun &run, const core::Error &error);
-    bool work_on(Active &active);
+    void work_on(Active &active);
+    bool is_busy(const Active &active) const;
     void note_start(Active &active);
     void note_errors(Active &active);
     void write_page(Active &active, sync::RangeWalker &walker);

@@ -184,9 +184,12 @@ void Worker::run() {
         }
         requests_->look_at_slots();
         dispatch();
-        bool busy = version_fits_ && backfills_->work();
+        if (version_fits_) {
+            backfills_->work();
+        }
+        // Starts what was submitted just now; what it brings in may make the backfills busy.
         dispatch();
-        wait(busy);
+        wait(version_fits_ && backfills_->busy());
     }
 }
 
