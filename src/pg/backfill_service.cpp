@@ -232,6 +232,12 @@ void BackfillService::write_in_transaction(Active &active, sync::RangeWalker &wa
         if (active.gone) {
             return;
         }
+        // A page and its range's advance are lost together in a crash and read again: no wait for
+        // the disk is needed.
+        call([] {
+            (void)set_config_option("synchronous_commit", "off", PGC_USERSET, PGC_S_SESSION,
+                                    GUC_ACTION_LOCAL, true, 0, false);
+        });
         sync::ApplyReport report;
         {
             UserContext owner(active.owner, UserContext::Rights::restricted);

@@ -1,6 +1,6 @@
 #include "pg/mirror_store.hpp"
 
-#include "pg/scope.hpp"
+#include "pg/internal_access.hpp"
 
 namespace billstack::pg {
 
@@ -144,6 +144,8 @@ SPIPlanPtr SpiMirrorStore::plan(const std::string &key, const std::string &sql,
 std::vector<sync::StoredState>
 SpiMirrorStore::stored_states(const stripe::Kind &kind, const std::vector<std::string_view> &ids) {
     MemoryScope scope("billstack stored states");
+    // A plan made while the table was empty would read all of it for every page ever after.
+    LocalSetting by_index("enable_seqscan", "off");
     SPIPlanPtr statement = plan("states " + std::string(kind.table),
                                 sync::stored_states_statement(schema_, kind), {TEXTARRAYOID});
     Rows rows = run_plan(statement, {text_array(ids)});

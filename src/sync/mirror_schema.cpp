@@ -264,8 +264,9 @@ std::string tombstone_missing_statement(std::string_view schema, const stripe::C
            " AS m SET _deleted_at = $4, _as_of = $3, _as_of_end = $4, _source = 'read', "
            "_synced_at = pg_catalog.clock_timestamp() WHERE m." +
            quote_identifier(list.parent_column) +
-           " OPERATOR(pg_catalog.=) ANY ($1) AND m._deleted_at IS NULL AND NOT (m.id "
-           "OPERATOR(pg_catalog.=) ANY ($2)) AND " +
+           " OPERATOR(pg_catalog.=) ANY ($1) AND m._deleted_at IS NULL AND NOT EXISTS "
+           "(SELECT FROM pg_catalog.unnest($2) AS kept (id) WHERE kept.id "
+           "OPERATOR(pg_catalog.=) m.id) AND " +
            newer_than_stored("$3");
 }
 
