@@ -98,8 +98,8 @@ void BackfillService::activate(OpenRun run) {
         options.timeout = core::Milliseconds(config::http_timeout_ms());
         active->start_stored = run.start_known;
         active->mirror = std::make_unique<SpiMirrorStore>(run.schema_name);
-        active->backfill = std::make_unique<sync::BackfillRun>(
-            caller_, clock_, std::move(options), std::move(ranges), run.start_known);
+        active->backfill = std::make_unique<sync::BackfillRun>(caller_, clock_, std::move(options),
+                                                               std::move(ranges), run.start_known);
         active->run = std::move(run);
         runs_.push_back(std::move(active));
     } catch (const core::Error &error) {
@@ -245,8 +245,8 @@ void BackfillService::write_in_transaction(Active &active, sync::RangeWalker &wa
                                       config::api_version());
         }
         std::string object(walker.kind().name);
-        advance_range({active.run.id, object.c_str(), walker.range_no(), &page, report.read,
-                       report.changed});
+        advance_range(
+            {active.run.id, object.c_str(), walker.range_no(), &page, report.read, report.changed});
         transaction.commit();
     }
     active.noted[&walker].clear();

@@ -134,8 +134,8 @@ std::vector<OpenRun> load_open_runs() {
 std::vector<sync::RangeSpec> load_or_make_ranges(const OpenRun &run) {
     if (any_range.run({param(run.id)}).empty()) {
         for (const std::string &object : run.objects) {
-            make_range.run({param(run.id), param(object), param(std::int32_t{0}),
-                            param(run.created_after)});
+            make_range.run(
+                {param(run.id), param(object), param(std::int32_t{0}), param(run.created_after)});
         }
     }
     Rows rows = open_ranges.run({param(run.id)});
@@ -155,7 +155,9 @@ std::vector<sync::RangeSpec> load_or_make_ranges(const OpenRun &run) {
     return ranges;
 }
 
-bool lock_open_run(std::int64_t run_id) { return !lock_run.run({param(run_id)}).empty(); }
+bool lock_open_run(std::int64_t run_id) {
+    return !lock_run.run({param(run_id)}).empty();
+}
 
 void store_run_start(std::int64_t run_id, const sync::BackfillRun::Start &start) {
     start_run.run({param(run_id), param_time(timestamp_from_unix(start.stripe_time)),

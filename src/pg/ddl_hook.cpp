@@ -41,7 +41,8 @@ bool sets_tablespace(const AlterDatabaseStmt *statement) {
 const char *database_wanted(Node *tree, bool &only_read) {
     only_read = false;
     switch (nodeTag(tree)) {
-    case T_DropdbStmt: return reinterpret_cast<DropdbStmt *>(tree)->dbname;
+    case T_DropdbStmt:
+        return reinterpret_cast<DropdbStmt *>(tree)->dbname;
     case T_RenameStmt: {
         auto *statement = reinterpret_cast<RenameStmt *>(tree);
         return statement->renameType == OBJECT_DATABASE ? statement->subname : nullptr;
@@ -53,7 +54,8 @@ const char *database_wanted(Node *tree, bool &only_read) {
     case T_CreatedbStmt:
         only_read = true;
         return template_of(reinterpret_cast<CreatedbStmt *>(tree));
-    default: return nullptr;
+    default:
+        return nullptr;
     }
 }
 
@@ -87,8 +89,7 @@ void release_all(int, Datum) {
 bool worker_has_left(SharedState *state, Oid database) {
     SpinGuard guard(*state);
     DatabaseEntry *entry = find_entry(*state, database);
-    return entry == nullptr ||
-           (entry->worker_pid == 0 && entry->state != DatabaseState::starting);
+    return entry == nullptr || (entry->worker_pid == 0 && entry->state != DatabaseState::starting);
 }
 
 // Returns whether the database is held now (and must be released).
@@ -109,8 +110,7 @@ bool hold(Oid database) {
     set_latch_of(worker);
     TimestampTz give_up = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), leave_patience_ms);
     while (!worker_has_left(state, database) && GetCurrentTimestamp() < give_up) {
-        WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, 10,
-                  PG_WAIT_EXTENSION);
+        WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, 10, PG_WAIT_EXTENSION);
         ResetLatch(MyLatch);
         CHECK_FOR_INTERRUPTS();
     }
@@ -119,10 +119,13 @@ bool hold(Oid database) {
 
 bool touches_extension(Node *tree) {
     switch (nodeTag(tree)) {
-    case T_DropStmt: return reinterpret_cast<DropStmt *>(tree)->removeType == OBJECT_EXTENSION;
+    case T_DropStmt:
+        return reinterpret_cast<DropStmt *>(tree)->removeType == OBJECT_EXTENSION;
     case T_DropOwnedStmt:
-    case T_AlterExtensionStmt: return true;
-    default: return false;
+    case T_AlterExtensionStmt:
+        return true;
+    default:
+        return false;
     }
 }
 
@@ -159,9 +162,7 @@ void process_utility(PlannedStmt *statement, const char *text, bool read_only,
         run_next(statement, text, read_only, context, params, environment, receiver, completion);
     }
     PG_FINALLY();
-    {
-        release_all(0, 0);
-    }
+    { release_all(0, 0); }
     PG_END_TRY();
 }
 

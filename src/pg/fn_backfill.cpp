@@ -85,11 +85,10 @@ struct Started {
 };
 
 core::Error already_running(const Integration &integration, std::int64_t run_id) {
-    return core::Error(core::Code::in_use,
-                       "a backfill of team \"" + integration.team + "\" is already running",
-                       "runId " + std::to_string(run_id) + ", integration \"" + integration.name +
-                           "\".",
-                       "Wait for it, or stop it with billstack.cancel_backfill().");
+    return core::Error(
+        core::Code::in_use, "a backfill of team \"" + integration.team + "\" is already running",
+        "runId " + std::to_string(run_id) + ", integration \"" + integration.name + "\".",
+        "Wait for it, or stop it with billstack.cancel_backfill().");
 }
 
 // Arguments of both: team, objects, created_after, integration.
@@ -114,8 +113,8 @@ Started start_run(Args &args) {
         InternalAccess access;
         open = find_open_run(started.integration.id);
         if (!open) {
-            started.run_id = insert_run(started.integration.id, started.objects, created_after,
-                                        complete, role);
+            started.run_id =
+                insert_run(started.integration.id, started.objects, created_after, complete, role);
         }
     }
     if (open) {
@@ -257,7 +256,9 @@ Datum one_column_record(FunctionCallInfo info, Datum value) {
 using namespace billstack;
 using namespace billstack::pg;
 
-BILLSTACK_SQL_FUNCTION(billstack_backfill) { return return_jsonb(started_answer(start_run(args))); }
+BILLSTACK_SQL_FUNCTION(billstack_backfill) {
+    return return_jsonb(started_answer(start_run(args)));
+}
 
 BILLSTACK_SQL_FUNCTION(billstack_run_backfill) {
     require_nonatomic(args.info());
@@ -274,8 +275,8 @@ BILLSTACK_SQL_FUNCTION(billstack_run_backfill) {
                           "billstack.sync_progress shows each kind; repeat the call when the cause "
                           "is mended, what is copied stays.");
     }
-    Integration now = require_integration(started.integration.team, started.integration.name,
-                                          Need::act);
+    Integration now =
+        require_integration(started.integration.team, started.integration.name, Need::act);
     std::string answer = finished_answer(started, progress, now.shown_sync_status()).dump();
     return one_column_record(args.info(), jsonb_datum(answer));
 }

@@ -33,6 +33,8 @@ void initialise() {
 extern "C" {
 PG_MODULE_MAGIC;
 
-void _PG_init(void) { billstack::pg::worker_entry(billstack::pg::initialise); }
+void _PG_init(void) {
+    billstack::pg::worker_entry(billstack::pg::initialise);
+}
 }
 #pragma GCC visibility pop

@@ -54,11 +54,10 @@ void refresh_entries(SharedState &state, Oid &for_scout) {
     }
     SpinGuard guard(state);
     for (DatabaseEntry &entry : state.databases) {
-        bool exists = std::find(connectable, connectable + count, entry.database) !=
-                      connectable + count;
+        bool exists =
+            std::find(connectable, connectable + count, entry.database) != connectable + count;
         if (OidIsValid(entry.database) && !exists && count < max_databases &&
-            entry.worker_pid == 0 && entry.held_by == 0 &&
-            entry.state != DatabaseState::starting) {
+            entry.worker_pid == 0 && entry.held_by == 0 && entry.state != DatabaseState::starting) {
             entry.database = InvalidOid;
         }
         if (OidIsValid(entry.database) && entry.rescan) {

@@ -26,10 +26,14 @@ constexpr ElementType time_type{TIMESTAMPTZARRAYOID, TIMESTAMPTZOID, 8, FLOAT8PA
 // Must agree with sync::upsert_parameter_types().
 const ElementType &type_of(stripe::ColumnType type) {
     switch (type) {
-    case stripe::ColumnType::bigint: return int8_type;
-    case stripe::ColumnType::boolean: return bool_type;
-    case stripe::ColumnType::timestamp: return time_type;
-    default: return text_type; // numeric and jsonb are cast in the statement
+    case stripe::ColumnType::bigint:
+        return int8_type;
+    case stripe::ColumnType::boolean:
+        return bool_type;
+    case stripe::ColumnType::timestamp:
+        return time_type;
+    default:
+        return text_type; // numeric and jsonb are cast in the statement
     }
 }
 
@@ -57,11 +61,14 @@ Param text_array(const std::vector<std::string_view> &items) {
 
 Datum value_datum(stripe::ColumnType type, const sync::Value &value) {
     switch (type) {
-    case stripe::ColumnType::bigint: return Int64GetDatum(value.number);
-    case stripe::ColumnType::boolean: return BoolGetDatum(value.number != 0);
+    case stripe::ColumnType::bigint:
+        return Int64GetDatum(value.number);
+    case stripe::ColumnType::boolean:
+        return BoolGetDatum(value.number != 0);
     case stripe::ColumnType::timestamp:
         return TimestampTzGetDatum(timestamp_from_unix(value.number));
-    default: return text_datum(value.text);
+    default:
+        return text_datum(value.text);
     }
 }
 
@@ -72,8 +79,8 @@ Param column_param(const sync::RowBatch &batch, std::size_t column) {
     auto nulls = std::make_unique<bool[]>(batch.rows.size());
     for (std::size_t row = 0; row < batch.rows.size(); ++row) {
         const sync::Value &value = batch.values[row * width + column];
-        nulls[row] = value.is_null || (type == stripe::ColumnType::timestamp &&
-                                       !fits_timestamp(value.number));
+        nulls[row] = value.is_null ||
+                     (type == stripe::ColumnType::timestamp && !fits_timestamp(value.number));
         if (!nulls[row]) {
             values[row] = value_datum(type, value);
         }
@@ -83,10 +90,14 @@ Param column_param(const sync::RowBatch &batch, std::size_t column) {
 
 const char *name_of(sync::Source source) {
     switch (source) {
-    case sync::Source::backfill: return "backfill";
-    case sync::Source::read: return "read";
-    case sync::Source::event: return "event";
-    case sync::Source::call: return "call";
+    case sync::Source::backfill:
+        return "backfill";
+    case sync::Source::read:
+        return "read";
+    case sync::Source::event:
+        return "event";
+    case sync::Source::call:
+        return "call";
     }
     return "";
 }
@@ -108,8 +119,8 @@ std::vector<Param> upsert_params(const sync::RowBatch &batch) {
     std::vector<Datum> digests;
     for (const sync::Row &row : batch.rows) {
         raw.push_back(text_datum(row.raw)); // json is stored as text; the parser has checked it
-        digests.push_back(bytes_datum(
-            {reinterpret_cast<const char *>(row.digest.data()), row.digest.size()}));
+        digests.push_back(
+            bytes_datum({reinterpret_cast<const char *>(row.digest.data()), row.digest.size()}));
     }
     params.push_back(array_param(json_type, raw, nullptr));
     params.push_back(array_param(bytea_type, digests, nullptr));
@@ -187,9 +198,8 @@ std::int64_t SpiMirrorStore::tombstone_missing(const stripe::ChildList &list,
     std::vector<Param> params{text_array(parent_ids), text_array(kept_ids),
                               param_time(timestamp_from_unix(as_of.start)),
                               param_time(timestamp_from_unix(as_of.end))};
-    SPIPlanPtr statement =
-        plan("missing " + std::string(list.kind->table),
-             sync::tombstone_missing_statement(schema_, list), types_of(params));
+    SPIPlanPtr statement = plan("missing " + std::string(list.kind->table),
+                                sync::tombstone_missing_statement(schema_, list), types_of(params));
     return static_cast<std::int64_t>(run_plan(statement, params).size());
 }
 

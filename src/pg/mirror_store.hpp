@@ -1,5 +1,5 @@
-// sync::MirrorStore over SPI: the rows of one mirror schema, written as the mirror's owner. Needs an
-// open transaction and SpiSession; the caller is in the owner's UserContext.
+// sync::MirrorStore over SPI: the rows of one mirror schema, written as the mirror's owner. Needs
+// an open transaction and SpiSession; the caller is in the owner's UserContext.
 #pragma once
 #include "pg/spi.hpp"
 

@@ -88,8 +88,8 @@ void RequestService::answer(const Open &open, const stripe::CallResult &result) 
     if (body.size() + 16 * 1024 > slot_answer_size) {
         stripe::CallResult too_large = result;
         too_large.status = stripe::CallStatus::bad_answer;
-        too_large.failure_text = "the answer is larger than " +
-                                 std::to_string(slot_answer_size / 1024) + " kB";
+        too_large.failure_text =
+            "the answer is larger than " + std::to_string(slot_answer_size / 1024) + " kB";
         write_answer(slot, too_large, {});
     } else {
         write_answer(slot, result, body);

@@ -41,7 +41,9 @@ void release_own_slots() noexcept {
     set_latch_of(worker);
 }
 
-void at_exit(int, Datum) { release_own_slots(); }
+void at_exit(int, Datum) {
+    release_own_slots();
+}
 
 // Gives the slots of one ask_stripe() call back, however the call ends.
 struct SlotLease {
@@ -214,8 +216,7 @@ RequestSlot *claim_or_collect(SharedState &state, std::vector<RequestSlot *> &op
 std::vector<StripeAnswer> ask_stripe(const std::vector<StripeRequest> &requests) {
     if (RecoveryInProgress()) {
         throw core::Error(core::Code::in_recovery, "cannot call Stripe during recovery",
-                          "A standby server sends no requests.",
-                          "Connect to the primary server.");
+                          "A standby server sends no requests.", "Connect to the primary server.");
     }
     SharedState &state = require_shared_state();
     if (!exit_callback_registered) {

@@ -1,5 +1,5 @@
-// The scout: reads which databases carry the mark of CREATE EXTENSION (a setting of the database, kept
-// in a shared catalog) and makes their entries. Lives for milliseconds, in any database.
+// The scout: reads which databases carry the mark of CREATE EXTENSION (a setting of the database,
+// kept in a shared catalog) and makes their entries. Lives for milliseconds, in any database.
 #include "pg/scope.hpp"
 #include "pg/shared_state.hpp"
 
@@ -28,8 +28,7 @@ int find_marked(Oid (&found)[max_databases]) {
     HeapTuple tuple;
     while (count < max_databases && (tuple = heap_getnext(scan, ForwardScanDirection)) != nullptr) {
         bool is_null = true;
-        Form_pg_db_role_setting form =
-            reinterpret_cast<Form_pg_db_role_setting>(GETSTRUCT(tuple));
+        Form_pg_db_role_setting form = reinterpret_cast<Form_pg_db_role_setting>(GETSTRUCT(tuple));
         Datum settings = heap_getattr(tuple, Anum_pg_db_role_setting_setconfig,
                                       RelationGetDescr(relation), &is_null);
         if (!is_null && OidIsValid(form->setdatabase) && !OidIsValid(form->setrole) &&

@@ -39,8 +39,6 @@
 #include "crypto/key_ring.hpp"
 #include "http/curl_transport.hpp"
 #include "http/transport.hpp"
-#include "json/json.hpp"
-#include "json/object_page.hpp"
 #include "stripe/account.hpp"
 #include "stripe/caller.hpp"
 #include "stripe/object_catalog.hpp"
@@ -48,6 +46,8 @@
 #include "sync/mirror_schema.hpp"
 #include "sync/ordering.hpp"
 #include "sync/row.hpp"
+#include "json/json.hpp"
+#include "json/object_page.hpp"
 
 extern "C" {
 #include "postgres.h"

@@ -50,7 +50,9 @@ void reserve_shared_state() {
     shmem_startup_hook = start_memory;
 }
 
-SharedState *shared_state() { return attached; }
+SharedState *shared_state() {
+    return attached;
+}
 
 SharedState &require_shared_state() {
     if (attached == nullptr) {
@@ -69,7 +71,9 @@ void set_latch_of(int procno) noexcept {
     }
 }
 
-int own_procno() noexcept { return own_proc_number(); }
+int own_procno() noexcept {
+    return own_proc_number();
+}
 
 DatabaseEntry *find_entry(SharedState &state, Oid database) noexcept {
     for (DatabaseEntry &entry : state.databases) {

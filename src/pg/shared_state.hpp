@@ -13,26 +13,26 @@ inline constexpr std::size_t slot_answer_size = 256 * 1024;
 
 // The launcher's view of a database. docs/architecture.md, "Launcher" draws the transitions.
 enum class DatabaseState : std::int32_t {
-    absent,       // no worker wanted: no mark, no extension, or not looked at yet
-    starting,     // registered with the postmaster
-    running,      // the worker has said so
-    backing_off,  // ended badly; restart at retry_at
-    held          // a DDL command on the database keeps the worker away
+    absent,      // no worker wanted: no mark, no extension, or not looked at yet
+    starting,    // registered with the postmaster
+    running,     // the worker has said so
+    backing_off, // ended badly; restart at retry_at
+    held         // a DDL command on the database keeps the worker away
 };
 
 // Plain data; `lock` of SharedState protects all of it.
 struct DatabaseEntry {
-    Oid database;            // InvalidOid: the entry is free
+    Oid database; // InvalidOid: the entry is free
     DatabaseState state;
-    pid_t worker_pid;        // 0: none
-    int worker_procno;       // index of its PGPROC, for its latch; -1: none
-    pid_t held_by;           // backend that holds the database, 0: none
-    int holder_procno;       // its latch is set when the worker has gone
-    bool leave;              // the worker is asked to end with exit code 0
-    bool work_waiting;       // set at commit: rows the worker should look at
-    bool extension_missing;  // the worker found no extension: nothing to restart
-    bool rescan;             // CREATE EXTENSION committed here: forget extension_missing
-    std::int32_t failures;   // in a row
+    pid_t worker_pid;       // 0: none
+    int worker_procno;      // index of its PGPROC, for its latch; -1: none
+    pid_t held_by;          // backend that holds the database, 0: none
+    int holder_procno;      // its latch is set when the worker has gone
+    bool leave;             // the worker is asked to end with exit code 0
+    bool work_waiting;      // set at commit: rows the worker should look at
+    bool extension_missing; // the worker found no extension: nothing to restart
+    bool rescan;            // CREATE EXTENSION committed here: forget extension_missing
+    std::int32_t failures;  // in a row
     TimestampTz retry_at;
     TimestampTz started_at;
     TimestampTz last_turn_at;
@@ -81,7 +81,9 @@ DatabaseEntry *find_or_make_entry(SharedState &state, Oid database) noexcept; //
 
 class SpinGuard {
   public:
-    explicit SpinGuard(SharedState &state) noexcept : state_(state) { SpinLockAcquire(&state_.lock); }
+    explicit SpinGuard(SharedState &state) noexcept : state_(state) {
+        SpinLockAcquire(&state_.lock);
+    }
     ~SpinGuard() { SpinLockRelease(&state_.lock); }
     SpinGuard(const SpinGuard &) = delete;
     SpinGuard &operator=(const SpinGuard &) = delete;

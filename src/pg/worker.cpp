@@ -14,7 +14,9 @@ constexpr int lock_timeout_ms = 1000;
 Worker *current = nullptr;
 Oid own_database = InvalidOid;
 
-DatabaseEntry *own_entry(SharedState &state) { return find_entry(state, own_database); }
+DatabaseEntry *own_entry(SharedState &state) {
+    return find_entry(state, own_database);
+}
 
 std::string describe_network() {
     return std::string(config::api_base()) + "\n" + config::ca_file() + "\n" +
@@ -85,8 +87,8 @@ void Worker::connect_network() {
     stripe::CallerOptions caller_options;
     caller_options.api_version = config::api_version();
     caller_options.max_in_flight = config::max_requests();
-    network_.caller = std::make_unique<stripe::Caller>(*network_.transport, clock_,
-                                                       caller_options, seed);
+    network_.caller =
+        std::make_unique<stripe::Caller>(*network_.transport, clock_, caller_options, seed);
     requests_ = std::make_unique<RequestService>(state_, *network_.caller);
     backfills_ = std::make_unique<BackfillService>(*network_.caller, clock_);
     network_settings_ = describe_network();
@@ -148,8 +150,9 @@ bool Worker::look_around() {
     }
     version_fits_ = version == BILLSTACK_VERSION;
     if (!version_fits_) {
-        note_error(state_, "the extension is " + version + ", the library " BILLSTACK_VERSION
-                           ": run ALTER EXTENSION billstack UPDATE, or restart the server");
+        note_error(state_, "the extension is " + version +
+                               ", the library " BILLSTACK_VERSION
+                               ": run ALTER EXTENSION billstack UPDATE, or restart the server");
         return true;
     }
     backfills_->refresh();

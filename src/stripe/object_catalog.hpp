@@ -29,7 +29,7 @@ struct Column {
 
 // The expression is over columns, e.g. "lower(email)"; kind of index is btree.
 struct Index {
-    std::string_view suffix;     // index name: <table>_<suffix>_idx
+    std::string_view suffix; // index name: <table>_<suffix>_idx
     std::string_view expression;
 };
 
@@ -40,17 +40,17 @@ struct ChildList {
     const Kind *kind;               // of the elements
     std::string_view parent_column; // column of the child's table that holds the parent's id
     // Where the rest is read when has_more: "{id}" is replaced by the parent's id.
-    std::string_view more_path;     // "/v1/invoices/{id}/lines"
-    std::string_view more_param;    // query parameter carrying the parent's id, or empty
+    std::string_view more_path;  // "/v1/invoices/{id}/lines"
+    std::string_view more_param; // query parameter carrying the parent's id, or empty
 };
 
 struct Kind {
-    std::string_view name;      // "customer": name in `objects`
-    std::string_view table;     // "customers"
-    std::string_view list_path; // "/v1/customers"; empty for children
+    std::string_view name;        // "customer": name in `objects`
+    std::string_view table;       // "customers"
+    std::string_view list_path;   // "/v1/customers"; empty for children
     std::string_view list_params; // fixed query, e.g. "status=all"; may be empty
     bool filters_by_created;
-    bool is_default;            // one of the six copied by a plain backfill
+    bool is_default;                 // one of the six copied by a plain backfill
     std::span<const Column> columns; // the first is id
     std::span<const Index> indexes;
     std::span<const ChildList> children;

@@ -28,8 +28,8 @@ void sort_unique(std::vector<Row> &rows) {
 
 // The ids whose incoming state was written or is stored already; the rest is older than the mirror.
 struct Outcome {
-    std::set<std::string_view> changed;   // written, and stored before in another state
-    std::set<std::string_view> fresh;     // written, not stored before
+    std::set<std::string_view> changed; // written, and stored before in another state
+    std::set<std::string_view> fresh;   // written, not stored before
     std::set<std::string_view> unchanged;
 };
 
@@ -129,8 +129,7 @@ void apply_list(MirrorStore &store, FetchedPage &page, const stripe::ChildList &
     }
     report.changed += children.changed;
     if (!work.changed_parents.empty()) {
-        report.changed +=
-            store.tombstone_missing(list, work.changed_parents, work.kept, latest);
+        report.changed += store.tombstone_missing(list, work.changed_parents, work.kept, latest);
     }
 }
 

@@ -1,9 +1,10 @@
 // From states read at Stripe to rows of the mirror: looks up what is stored, decides per object,
-// and writes what is newer, a kind at a time in a fixed order. The store is a port; src/pg fills it.
+// and writes what is newer, a kind at a time in a fixed order. The store is a port; src/pg fills
+// it.
 #pragma once
-#include "json/object_page.hpp"
 #include "sync/ordering.hpp"
 #include "sync/row.hpp"
+#include "json/object_page.hpp"
 
 #include <memory>
 #include <string>
@@ -58,10 +59,10 @@ std::unique_ptr<FetchedPage> read_page(const stripe::Kind &kind, std::string bod
                                        const AsOf &as_of);
 
 struct ApplyReport {
-    std::int64_t read = 0;       // objects of the page
-    std::int64_t changed = 0;    // rows written, children and tombstones included
+    std::int64_t read = 0;    // objects of the page
+    std::int64_t changed = 0; // rows written, children and tombstones included
     std::int64_t unchanged = 0;
-    std::int64_t older = 0;      // left alone: the mirror holds a newer state
+    std::int64_t older = 0; // left alone: the mirror holds a newer state
 };
 
 ApplyReport apply_page(MirrorStore &store, FetchedPage &page, Source source,

@@ -11,13 +11,14 @@ BackfillRun::BackfillRun(stripe::Caller &caller, const core::Clock &clock, Walke
     : caller_(caller), clock_(clock), options_(std::move(options)),
       phase_(start_known ? Phase::copying : Phase::opening) {
     for (RangeSpec &range : ranges) {
-        walkers_.push_back(std::make_unique<RangeWalker>(caller_, clock_, *range.kind,
-                                                         range.range_no, std::move(range.position),
-                                                         options_));
+        walkers_.push_back(std::make_unique<RangeWalker>(
+            caller_, clock_, *range.kind, range.range_no, std::move(range.position), options_));
     }
 }
 
-BackfillRun::~BackfillRun() { stop(); }
+BackfillRun::~BackfillRun() {
+    stop();
+}
 
 void BackfillRun::open() {
     stripe::Call call;
@@ -75,9 +76,8 @@ void BackfillRun::advance() {
 }
 
 bool BackfillRun::owns(stripe::CallId id) const {
-    return opening_call_ == id ||
-           std::any_of(walkers_.begin(), walkers_.end(),
-                       [&](const auto &walker) { return walker->owns(id); });
+    return opening_call_ == id || std::any_of(walkers_.begin(), walkers_.end(),
+                                              [&](const auto &walker) { return walker->owns(id); });
 }
 
 void BackfillRun::on_result(stripe::CallResult result) {

@@ -36,11 +36,21 @@ std::string describe(const stripe::Kind &kind, const stripe::CallResult &result)
     case CallStatus::forbidden:
         text = "this key cannot read " + std::string(kind.table);
         break;
-    case CallStatus::key_rejected: text = "Stripe rejected the key"; break;
-    case CallStatus::rate_limited: text = "Stripe limits the rate of requests"; break;
-    case CallStatus::bad_answer: text = "Stripe's answer could not be read"; break;
-    case CallStatus::unreachable: text = "Stripe could not be reached"; break;
-    default: text = "Stripe refused to list " + std::string(kind.table); break;
+    case CallStatus::key_rejected:
+        text = "Stripe rejected the key";
+        break;
+    case CallStatus::rate_limited:
+        text = "Stripe limits the rate of requests";
+        break;
+    case CallStatus::bad_answer:
+        text = "Stripe's answer could not be read";
+        break;
+    case CallStatus::unreachable:
+        text = "Stripe could not be reached";
+        break;
+    default:
+        text = "Stripe refused to list " + std::string(kind.table);
+        break;
     }
     if (!result.error.message.empty()) {
         text += ": " + result.error.message;
@@ -146,8 +156,8 @@ void RangeWalker::on_result(stripe::CallResult result) {
 
 void RangeWalker::accept_list_page(stripe::CallResult &result) {
     auto page = std::make_unique<PendingPage>();
-    page->fetched = read_page(kind_, std::move(result.body),
-                              AsOf{result.window_start, result.window_end});
+    page->fetched =
+        read_page(kind_, std::move(result.body), AsOf{result.window_start, result.window_end});
     const json::ListPage &list = page->fetched->page;
     page->after = fetched_;
     if (!list.objects().empty()) {

@@ -33,8 +33,8 @@ struct PendingPage {
     std::unique_ptr<FetchedPage> fetched;
     RangePosition after;
     std::optional<std::int64_t> newest_created;
-    bool last = false;    // nothing is left of the range
-    int open_calls = 0;   // child pages still on their way
+    bool last = false;  // nothing is left of the range
+    int open_calls = 0; // child pages still on their way
 };
 
 struct WalkerOptions {
@@ -61,7 +61,7 @@ class RangeWalker {
     core::Code error_code() const { return error_code_; }
     std::optional<core::MonoTime> retry_at() const;
 
-    void advance();             // submits what may be submitted now
+    void advance(); // submits what may be submitted now
     bool owns(stripe::CallId id) const { return calls_.contains(id); }
     void on_result(stripe::CallResult result);
     // The oldest page when it is complete, else nullptr.
