@@ -49,7 +49,7 @@ SELECT i.team, i.name AS integration, p.object, p.state, p.synced, p.estimated_t
                  pg_catalog.make_interval(secs => pg_catalog.ceil(GREATEST(p.estimated_total OPERATOR(pg_catalog.-) p.synced, 0)
                       OPERATOR(pg_catalog./) s.rows_per_second)::double precision)
        END AS eta,
-       p.started_at, p.finished_at, COALESCE(p.error, f.error) AS error, p.run_id
+       p.started_at, p.finished_at, CASE WHEN p.state OPERATOR(pg_catalog.<>) 'done' THEN COALESCE(p.error, f.error) END AS error, p.run_id
   FROM billstack_internal.integration AS i
   CROSS JOIN LATERAL (
        SELECT DISTINCT ON (q.object) q.*

@@ -78,7 +78,8 @@ UPDATE billstack_internal.integration
 constinit Statement new_run{R"(
 INSERT INTO billstack_internal.backfill_run
        (integration_id, objects, created_after, complete, requested_by)
-VALUES ($1, $2, $3, $4, $5::name) RETURNING id)"};
+VALUES ($1, $2, $3, $4, $5::name)
+ON CONFLICT (integration_id) WHERE state IN ('queued', 'running') DO NOTHING RETURNING id)"};
 
 constinit Statement open_run_of{R"(
 SELECT id FROM billstack_internal.backfill_run
@@ -194,12 +195,13 @@ void finish_run(const OpenRun &run, const std::optional<core::Error> &fatal) {
                       param(!failed && run.complete), param(rejected)});
 }
 
-std::int64_t insert_run(std::int32_t integration_id, const std::vector<std::string> &objects,
-                        std::optional<TimestampTz> created_after, bool complete,
-                        const std::string &requested_by) {
+std::optional<std::int64_t> insert_run(std::int32_t integration_id,
+                                       const std::vector<std::string> &objects,
+                                       std::optional<TimestampTz> created_after, bool complete,
+                                       const std::string &requested_by) {
     Rows rows = new_run.run({param(integration_id), param_text_array(objects),
                              param_time(created_after), param(complete), param(requested_by)});
-    return rows.int64(0, 1);
+    return rows.empty() ? std::nullopt : std::optional(rows.int64(0, 1));
 }
 
 std::optional<std::int64_t> find_open_run(std::int32_t integration_id) {

@@ -50,10 +50,11 @@ void note_range_error(std::int64_t run_id, const std::string &object, int range_
 // integration's sync_status, last_error and, for a rejected key, key_valid.
 void finish_run(const OpenRun &run, const std::optional<core::Error> &fatal);
 
-// For the functions.
-std::int64_t insert_run(std::int32_t integration_id, const std::vector<std::string> &objects,
-                        std::optional<TimestampTz> created_after, bool complete,
-                        const std::string &requested_by);
+// For the functions. nullopt: a run is open already, possibly of a transaction that ended just now.
+std::optional<std::int64_t> insert_run(std::int32_t integration_id,
+                                       const std::vector<std::string> &objects,
+                                       std::optional<TimestampTz> created_after, bool complete,
+                                       const std::string &requested_by);
 std::optional<std::int64_t> find_open_run(std::int32_t integration_id);
 
 struct RunProgress {

@@ -47,7 +47,10 @@ std::vector<std::string> check_objects(const std::optional<std::vector<std::stri
     std::set<std::string> names;
     for (const std::string &name : *asked) {
         const stripe::Kind *kind = stripe::find_kind(name);
-        if (name == "all" && asked->size() == 1) {
+        if (name == "all") {
+            if (asked->size() > 1) {
+                throw core::Error(core::Code::bad_argument, "object kind \"all\" must stand alone");
+            }
             for (const stripe::Kind *each : stripe::all_kinds()) {
                 if (!each->list_path.empty()) {
                     names.emplace(each->name);
@@ -108,17 +111,15 @@ Started start_run(Args &args) {
     started.objects = std::move(objects);
     std::string role = current_role_name();
     bool complete = !created_after && covers_default(started.objects);
-    std::optional<std::int64_t> open;
     {
         InternalAccess access;
-        open = find_open_run(started.integration.id);
-        if (!open) {
-            started.run_id =
-                insert_run(started.integration.id, started.objects, created_after, complete, role);
+        std::optional<std::int64_t> made =
+            insert_run(started.integration.id, started.objects, created_after, complete, role);
+        if (!made) {
+            throw already_running(started.integration,
+                                  find_open_run(started.integration.id).value_or(0));
         }
-    }
-    if (open) {
-        throw already_running(started.integration, *open);
+        started.run_id = *made;
     }
     wake_worker_at_commit();
     return started;

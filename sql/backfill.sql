@@ -1,0 +1,65 @@
+-- backfill, run_backfill, cancel_backfill and sync_progress: arguments, answers, states.
+\getenv root PG_ABS_SRCDIR
+\set prelude :root /test/regress_prelude.sql
+\set ECHO none
+\i :prelude
+\set ECHO all
+\pset format unaligned
+\pset tuples_only on
+SELECT billstack.connect('acme', 'sk_test_regress0000000000000000') ->> 'syncStatus';
+-- what is refused
+SELECT pg_temp.refused($$SELECT billstack.backfill(NULL)$$);
+SELECT pg_temp.refused($$SELECT billstack.backfill('nobody')$$);
+SELECT pg_temp.refused($$SELECT billstack.backfill('acme', integration => 'none')$$);
+SELECT pg_temp.refused($$SELECT billstack.backfill('acme', '{}')$$);
+SELECT pg_temp.refused($$SELECT billstack.backfill('acme', ARRAY['customers'])$$);
+SELECT pg_temp.refused($$SELECT billstack.backfill('acme', ARRAY['subscription_item'])$$);
+SELECT pg_temp.refused($$SELECT billstack.backfill('acme', ARRAY['all', 'customer'])$$);
+SELECT pg_temp.refused($$SELECT billstack.backfill('acme', ARRAY[NULL])$$);
+SELECT pg_temp.refused($$SELECT billstack.backfill('acme', created_after => 'infinity')$$);
+SELECT pg_temp.refused($$SELECT billstack.cancel_backfill('nobody')$$);
+SELECT pg_temp.refused($$CALL billstack.run_backfill('acme')$$);
+BEGIN;
+CALL billstack.run_backfill('acme');
+ROLLBACK;
+CALL billstack.run_backfill('nobody');
+-- a run that rolls back never was
+BEGIN;
+SELECT billstack.backfill('acme') - 'runId';
+SELECT billstack.status('acme') ->> 'syncStatus';
+SELECT regexp_replace(pg_temp.refused($$SELECT billstack.backfill('acme')$$), 'runId \d+', 'runId N');
+SELECT billstack.cancel_backfill('acme');
+SELECT billstack.cancel_backfill('acme');
+ROLLBACK;
+SELECT billstack.status('acme') ->> 'syncStatus';
+SELECT count(*) FROM billstack.sync_progress WHERE team = 'acme';
+-- a part of the kinds does not make the mirror ready
+SET client_min_messages = warning;
+CALL billstack.run_backfill('acme', ARRAY['price', 'product']) \gset
+SELECT :'result'::jsonb - 'runId' - 'result', :'result'::jsonb -> 'result' -> 'product' -> 'synced' = to_jsonb(count(*))
+  FROM stripe_team_acme.products;
+SELECT object, state, percent, synced = estimated_total, error FROM billstack.sync_progress WHERE team = 'acme' ORDER BY object;
+-- nor does a date limit, which keeps what is older out
+CALL billstack.run_backfill('acme', created_after => '2025-01-01') \gset
+SELECT :'result'::jsonb ->> 'syncStatus', count(*) > 0, min(created) >= '2025-01-01' FROM stripe_team_acme.customers;
+-- all of them do
+CALL billstack.run_backfill('acme') \gset
+SELECT :'result'::jsonb ->> 'syncStatus', :'result'::jsonb ->> 'message';
+SELECT key, (value -> 'synced')::int > 0 FROM jsonb_each(:'result'::jsonb -> 'result') ORDER BY key;
+SELECT object, state, percent, error FROM billstack.sync_progress WHERE team = 'acme' ORDER BY object;
+-- kinds once each, in the catalogue's order; all is every kind
+BEGIN;
+SELECT jsonb_object_keys(billstack.backfill('acme', ARRAY['invoice', 'customer', 'invoice']) -> 'result') ORDER BY 1;
+ROLLBACK;
+BEGIN;
+SELECT jsonb_object_keys(billstack.backfill('acme', ARRAY['all']) -> 'result') ORDER BY 1;
+ROLLBACK;
+-- a key that may not read two kinds: the others are copied, the reason is told
+SELECT billstack.connect('narrow', 'rk_test_regress0000000000reader') ->> 'success';
+CALL billstack.run_backfill('narrow', ARRAY['customer']) \gset
+SELECT :'result'::jsonb ->> 'success';
+\set VERBOSITY terse
+CALL billstack.run_backfill('narrow');
+SELECT object, state, regexp_replace(error, ':.*', '') FROM billstack.sync_progress WHERE team = 'narrow' ORDER BY object;
+SELECT sync_status, last_error IS NOT NULL FROM billstack.integrations WHERE team = 'narrow';
+SELECT billstack.disconnect('acme'), billstack.disconnect('narrow');
