@@ -1,6 +1,7 @@
 // DROP DATABASE, RENAME, SET TABLESPACE and CREATE DATABASE ... TEMPLATE fail while anybody is
-// connected. The hook asks the worker of that database to leave, keeps it away for the length of
-// the command, and lets the launcher look again afterwards, whether the command succeeded or not.
+// connected. The hook asks the worker of that database to leave, keeps it away until the command's
+// transaction has ended, and lets the launcher look again then, whether the command succeeded or
+// not.
 #include "pg/ddl_hook.hpp"
 
 #include "pg/shared_state.hpp"
@@ -14,8 +15,10 @@ namespace {
 constexpr int leave_patience_ms = 3000;
 
 ProcessUtility_hook_type previous_hook = nullptr;
-bool exit_callback_registered = false;
+bool callbacks_registered = false;
+bool holding = false;
 
+// Without the option, or with DEFAULT, the server copies template1.
 const char *template_of(const CreatedbStmt *statement) {
     ListCell *cell = nullptr;
     foreach (cell, statement->options) {
@@ -24,7 +27,7 @@ const char *template_of(const CreatedbStmt *statement) {
             return defGetString(option);
         }
     }
-    return nullptr;
+    return "template1";
 }
 
 bool sets_tablespace(const AlterDatabaseStmt *statement) {
@@ -59,17 +62,26 @@ const char *database_wanted(Node *tree, bool &only_read) {
     }
 }
 
+bool is_template(Oid database) {
+    HeapTuple tuple = SearchSysCache1(DATABASEOID, ObjectIdGetDatum(database));
+    if (!HeapTupleIsValid(tuple)) {
+        return false;
+    }
+    bool answer = reinterpret_cast<Form_pg_database>(GETSTRUCT(tuple))->datistemplate;
+    ReleaseSysCache(tuple);
+    return answer;
+}
+
 // Who may not run the command shall not disturb the worker with it either.
 bool may_run(Oid database, bool only_read) {
-    if (owns_database(database, GetUserId())) {
-        return true;
-    }
-    return only_read && have_createdb_privilege();
+    bool owner = owns_database(database, GetUserId());
+    return only_read ? have_createdb_privilege() && (owner || is_template(database)) : owner;
 }
 
 void release_all(int, Datum) {
     SharedState *state = shared_state();
     int launcher = -1;
+    holding = false;
     {
         SpinGuard guard(*state);
         for (DatabaseEntry &entry : state->databases) {
@@ -86,22 +98,31 @@ void release_all(int, Datum) {
     set_latch_of(launcher);
 }
 
+// Not before: until then the launcher would see the database as it was before the command.
+void at_transaction_end(XactEvent event, void *) {
+    bool end =
+        event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT || event == XACT_EVENT_PREPARE;
+    if (end && holding) {
+        release_all(0, 0);
+    }
+}
+
 bool worker_has_left(SharedState *state, Oid database) {
     SpinGuard guard(*state);
     DatabaseEntry *entry = find_entry(*state, database);
     return entry == nullptr || (entry->worker_pid == 0 && entry->state != DatabaseState::starting);
 }
 
-// Returns whether the database is held now (and must be released).
-bool hold(Oid database) {
+void hold(Oid database) {
     SharedState *state = shared_state();
     int worker = -1;
     {
         SpinGuard guard(*state);
         DatabaseEntry *entry = find_entry(*state, database);
         if (entry == nullptr) {
-            return false;
+            return;
         }
+        holding = true;
         entry->held_by = MyProcPid;
         entry->holder_procno = own_procno();
         entry->leave = true;
@@ -114,7 +135,6 @@ bool hold(Oid database) {
         ResetLatch(MyLatch);
         CHECK_FOR_INTERRUPTS();
     }
-    return true;
 }
 
 bool touches_extension(Node *tree) {
@@ -152,17 +172,21 @@ void process_utility(PlannedStmt *statement, const char *text, bool read_only,
         }
         return;
     }
-    if (!exit_callback_registered) {
+    if (!callbacks_registered) {
         before_shmem_exit(release_all, 0);
-        exit_callback_registered = true;
+        RegisterXactCallback(at_transaction_end, nullptr);
+        callbacks_registered = true;
     }
     PG_TRY();
     {
         hold(database);
         run_next(statement, text, read_only, context, params, environment, receiver, completion);
     }
-    PG_FINALLY();
-    { release_all(0, 0); }
+    PG_CATCH();
+    {
+        release_all(0, 0);
+        PG_RE_THROW();
+    }
     PG_END_TRY();
 }
 
