@@ -53,11 +53,13 @@ void refresh_entries(SharedState &state, Oid &for_scout) {
         transaction.commit();
     }
     SpinGuard guard(state);
-    for (DatabaseEntry &entry : state.databases) {
+    for (int i = 0; i < max_databases; ++i) {
+        DatabaseEntry &entry = state.databases[i];
         bool exists =
             std::find(connectable, connectable + count, entry.database) != connectable + count;
         if (OidIsValid(entry.database) && !exists && count < max_databases &&
-            entry.worker_pid == 0 && entry.held_by == 0 && entry.state != DatabaseState::starting) {
+            entry.worker_pid == 0 && entry.held_by == 0 && handles[i] == nullptr &&
+            entry.state != DatabaseState::starting) {
             entry.database = InvalidOid;
         }
         if (OidIsValid(entry.database) && entry.rescan) {
@@ -100,6 +102,9 @@ void back_off(DatabaseEntry &entry, TimestampTz now) {
 void note_end(SharedState &state, int index, TimestampTz now) {
     SpinGuard guard(state);
     DatabaseEntry &entry = state.databases[index];
+    if (entry.worker_pid != 0) {
+        return; // it met a worker of this launcher's predecessor, which goes on
+    }
     if (entry.held_by != 0) {
         entry.state = DatabaseState::held;
     } else if (entry.extension_missing || entry.leave) {
@@ -112,8 +117,6 @@ void note_end(SharedState &state, int index, TimestampTz now) {
         back_off(entry, now);
     }
     entry.leave = false;
-    entry.worker_pid = 0;
-    entry.worker_procno = -1;
 }
 
 void collect_ended(SharedState &state) {

@@ -143,10 +143,18 @@ bool Worker::look_around() {
     std::string version = installed_version();
     if (version.empty()) {
         SpinGuard guard(state_);
-        if (DatabaseEntry *entry = own_entry(state_)) {
+        DatabaseEntry *entry = own_entry(state_);
+        if (entry != nullptr && entry->work_waiting) {
+            look_wanted_ = true; // created again after we looked
+            return true;
+        }
+        if (entry != nullptr) {
             entry->extension_missing = true;
         }
         return false;
+    }
+    if (!version_fits_) {
+        note_error(state_, "");
     }
     version_fits_ = version == BILLSTACK_VERSION;
     if (!version_fits_) {
