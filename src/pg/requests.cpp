@@ -188,7 +188,9 @@ StripeAnswer wait_for_answer(SharedState &state, RequestSlot &slot) {
     while (!is_answered(state, slot)) {
         // A worker that dies answers its slots first; the timeout covers one that could not.
         wait_for_latch(1000);
-        require_worker(state);
+        if (!is_answered(state, slot)) {
+            require_worker(state);
+        }
     }
     StripeAnswer answer = read_answer(slot);
     give_back(state, slot);
