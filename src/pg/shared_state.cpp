@@ -19,6 +19,12 @@ void start_memory() {
     if (previous_startup_hook != nullptr) {
         previous_startup_hook();
     }
+    attach_shared_state();
+}
+
+} // namespace
+
+void attach_shared_state() {
     bool found = false;
     LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
     void *memory = ShmemInitStruct("billstack", sizeof(SharedState), &found);
@@ -40,8 +46,6 @@ void start_memory() {
     }
     LWLockRelease(AddinShmemInitLock);
 }
-
-} // namespace
 
 void reserve_shared_state() {
     previous_request_hook = shmem_request_hook;

@@ -66,6 +66,8 @@ struct SharedState {
 
 // In _PG_init while preloading: hooks that reserve and initialise.
 void reserve_shared_state();
+// Finds the memory, or makes it while the server starts. May raise.
+void attach_shared_state();
 // nullptr when the library is not preloaded.
 SharedState *shared_state();
 // Throws core::Error(not_ready) with the line to add to postgresql.conf.
