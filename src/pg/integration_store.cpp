@@ -26,6 +26,10 @@ constinit Statement select_integrations{
     " FROM billstack_internal.integration AS i"
     " WHERE i.team = $1 AND ($2::text IS NULL OR i.name = $2) ORDER BY i.name"};
 
+constinit Statement select_outdated{
+    "SELECT i.team, i.name FROM billstack_internal.integration AS i "
+    "WHERE i.mirror_version < $1 ORDER BY i.id"};
+
 constinit Statement insert_team{
     "INSERT INTO billstack_internal.team (team, owner_name) VALUES ($1, $2)"
     " ON CONFLICT (team) DO NOTHING"};
@@ -179,6 +183,16 @@ std::vector<Integration> load_integrations(const std::string &team,
         found.push_back(integration_of_row(rows, row));
     }
     return found;
+}
+
+std::vector<std::pair<std::string, std::string>> load_outdated(int version) {
+    InternalAccess access;
+    Rows rows = select_outdated.run({param(static_cast<std::int32_t>(version))});
+    std::vector<std::pair<std::string, std::string>> names;
+    for (std::uint64_t row = 0; row < rows.size(); ++row) {
+        names.emplace_back(rows.text(row, 1), rows.text(row, 2));
+    }
+    return names;
 }
 
 void ensure_team(const std::string &team, const std::string &owner_name) {

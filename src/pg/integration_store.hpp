@@ -67,6 +67,9 @@ std::vector<Integration> load_integrations(const std::string &team,
                                            const std::optional<std::string> &name,
                                            bool read_only = false);
 
+// Team and name of the integrations whose mirror has an older layout than `version`.
+std::vector<std::pair<std::string, std::string>> load_outdated(int version);
+
 // The team exists afterwards and stays until this transaction ends, whoever made it.
 void ensure_team(const std::string &team, const std::string &owner_name);
 void set_team_owner(const std::string &team, const std::string &owner_name);

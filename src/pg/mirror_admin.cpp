@@ -279,7 +279,7 @@ std::vector<MirrorTable> default_mirror_tables() {
     return tables;
 }
 
-MirrorChange upgrade_mirror(const Integration &integration) {
+MirrorChange upgrade_mirror(const Integration &integration, const char *lock_timeout) {
     if (creating_extension) {
         throw core::Error(core::Code::not_ready,
                           "a mirror cannot be changed inside an extension script",
@@ -302,7 +302,7 @@ MirrorChange upgrade_mirror(const Integration &integration) {
     MirrorChange change;
     {
         UserContext user(owner, UserContext::Rights::restricted);
-        LocalSetting lock_timeout("lock_timeout", "3s");
+        LocalSetting waiting("lock_timeout", lock_timeout);
         SpiSession spi;
         change = bring_up(schema, integration.schema_oid, kinds);
     }

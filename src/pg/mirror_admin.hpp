@@ -27,9 +27,9 @@ Oid create_or_adopt_mirror(const std::string &schema);
 std::vector<MirrorTable> default_mirror_tables();
 
 // Adds what the catalogue has and the mirror lacks, fills added columns from _raw, and records the
-// version. Switches to the mirror's owner by itself; waits for locks at most 3 s. Throws
+// version. Switches to the mirror's owner by itself; waits for locks at most lock_timeout. Throws
 // core::Error(not_ready) without the schema or inside an extension script.
-MirrorChange upgrade_mirror(const Integration &integration);
+MirrorChange upgrade_mirror(const Integration &integration, const char *lock_timeout = "3s");
 
 // Drops the schema and all in it. Returns its name, nullopt when it was gone. Throws
 // core::Error(not_allowed) for a caller who does not own it, dependents_exist listing what is not

@@ -1,6 +1,7 @@
 #include "pg/worker.hpp"
 
 #include "pg/config.hpp"
+#include "pg/mirror_upkeep.hpp"
 #include "pg/scope.hpp"
 
 namespace billstack::pg {
@@ -9,6 +10,7 @@ namespace {
 
 constexpr auto look_interval = std::chrono::minutes(5); // a net for wake-ups that were lost
 constexpr int lock_timeout_ms = 1000;
+constexpr int most_troubles = 4; // in a row
 
 // For the exit callbacks, which must drop the network before the process ends: a plain pointer.
 Worker *current = nullptr;
@@ -163,8 +165,44 @@ bool Worker::look_around() {
                                ": run ALTER EXTENSION billstack UPDATE, or restart the server");
         return true;
     }
+    upgrade_outdated_mirrors();
     backfills_->refresh();
     return true;
+}
+
+// False: end. Trouble with the database (a table locked or gone, an extension dropped in between)
+// is met with another look a little later; what persists ends the worker, and the launcher backs
+// off.
+bool Worker::attend_database() {
+    if (resume_at_ && clock_.mono() < *resume_at_) {
+        return true;
+    }
+    resume_at_.reset();
+    try {
+        if ((look_wanted_ || clock_.mono() >= next_look_) && !look_around()) {
+            return false;
+        }
+        if (version_fits_) {
+            backfills_->work();
+        }
+        troubles_ = 0;
+    } catch (const PgError &error) {
+        if (!stand_back(error.what())) {
+            throw;
+        }
+    } catch (const core::Error &error) {
+        if (!stand_back(error.message)) {
+            throw;
+        }
+    }
+    return true;
+}
+
+bool Worker::stand_back(const std::string &reason) {
+    look_wanted_ = true;
+    note_error(state_, reason);
+    resume_at_ = clock_.mono() + std::chrono::milliseconds(100 << troubles_);
+    return ++troubles_ < most_troubles;
 }
 
 void Worker::dispatch() {
@@ -190,26 +228,25 @@ void Worker::run() {
         if (leave_requested()) {
             return;
         }
-        if ((look_wanted_ || clock_.mono() >= next_look_) && !look_around()) {
-            return;
-        }
         requests_->look_at_slots();
         dispatch();
-        if (version_fits_) {
-            backfills_->work();
+        if (!attend_database()) {
+            return;
         }
         // Starts what was submitted just now; what it brings in may make the backfills busy.
         dispatch();
-        wait(version_fits_ && backfills_->busy());
+        wait(look_wanted_ || (version_fits_ && backfills_->busy()));
     }
 }
 
 long Worker::wait_ms(bool busy) const {
-    if (busy) {
-        return 0;
-    }
     auto now = clock_.mono();
     auto until = next_look_;
+    if (resume_at_) {
+        until = *resume_at_;
+    } else if (busy) {
+        return 0;
+    }
     if (auto retry = backfills_->next_retry(); retry && *retry < until) {
         until = *retry;
     }

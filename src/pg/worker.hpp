@@ -18,8 +18,9 @@ class Worker {
         std::unique_ptr<stripe::Caller> caller;
     };
     void connect_network();
-    void turn();
     void dispatch();
+    bool attend_database();
+    bool stand_back(const std::string &reason);
     bool look_around(); // extension there, version fits, new runs; false: end
     bool leave_requested();
     void reload_settings();
@@ -37,6 +38,8 @@ class Worker {
     bool look_wanted_ = true;
     bool version_fits_ = false;
     core::MonoTime next_look_{};
+    std::optional<core::MonoTime> resume_at_; // after trouble with the database
+    int troubles_ = 0;                        // in a row
 };
 
 } // namespace billstack::pg
