@@ -185,7 +185,10 @@ bool Worker::attend_database() {
         if (version_fits_) {
             backfills_->work();
         }
-        troubles_ = 0;
+        if (troubles_ > 0) {
+            troubles_ = 0;
+            note_error(state_, "");
+        }
     } catch (const PgError &error) {
         if (!stand_back(error.what())) {
             throw;
