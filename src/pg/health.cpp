@@ -73,6 +73,10 @@ HealthCheck worker_check(const View &view) {
         return {name, warn, "starting",
                 "If it stays so, raise max_worker_processes and restart the server."};
     case DatabaseState::backing_off:
+        if (entry.terminated) {
+            return {name, warn, "was terminated",
+                    "It is started again at " + time_text(entry.retry_at) + "."};
+        }
         return {name, fail,
                 "ended " + std::to_string(entry.failures) + " times in a row" +
                     (error.empty() ? "" : ": " + error),

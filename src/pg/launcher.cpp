@@ -10,7 +10,8 @@ namespace {
 
 constexpr long look_again_ms = 300000; // a net: everything that matters sets the latch
 constexpr long scout_again_ms = 5000;
-constexpr int longest_backoff_s = 60;
+constexpr int longest_backoff_s = 90; // 12 restarts in ten minutes of a lasting error
+constexpr int terminated_pause_s = 1;
 constexpr int healthy_after_s = 60; // a worker that ran so long has forgiven earlier failures
 
 // Workers this launcher registered, by the index of their database's entry.
@@ -92,7 +93,7 @@ bool register_worker(Oid database, const char *name, const char *function,
 }
 
 void back_off(DatabaseEntry &entry, TimestampTz now) {
-    int seconds = std::min(longest_backoff_s, 1 << std::min(entry.failures, 6));
+    int seconds = std::min(longest_backoff_s, 1 << std::min(entry.failures, 7));
     ++entry.failures;
     entry.state = DatabaseState::backing_off;
     entry.retry_at = TimestampTzPlusMilliseconds(now, seconds * 1000);
@@ -110,6 +111,9 @@ void note_end(SharedState &state, int index, TimestampTz now) {
     } else if (entry.extension_missing || entry.leave) {
         entry.state = DatabaseState::absent;
         entry.failures = 0;
+    } else if (entry.terminated) {
+        entry.state = DatabaseState::backing_off;
+        entry.retry_at = TimestampTzPlusMilliseconds(now, terminated_pause_s * 1000);
     } else {
         if (TimestampDifferenceExceeds(entry.started_at, now, healthy_after_s * 1000)) {
             entry.failures = 0;

@@ -15,6 +15,12 @@ constexpr int most_troubles = 4; // in a row
 // For the exit callbacks, which must drop the network before the process ends: a plain pointer.
 Worker *current = nullptr;
 Oid own_database = InvalidOid;
+volatile sig_atomic_t terminated = 0;
+
+void on_sigterm(SIGNAL_ARGS) {
+    terminated = 1;
+    die(postgres_signal_arg);
+}
 
 DatabaseEntry *own_entry(SharedState &state) {
     return find_entry(state, own_database);
@@ -297,6 +303,7 @@ void report_gone(int, Datum) {
         if (DatabaseEntry *entry = own_entry(*state)) {
             entry->worker_pid = 0;
             entry->worker_procno = -1;
+            entry->terminated = terminated != 0;
             holder = entry->held_by != 0 ? entry->holder_procno : -1;
         }
         launcher = state->launcher_pid != 0 ? state->launcher_procno : -1;
@@ -315,6 +322,7 @@ bool enter_state(SharedState &state) {
     entry->worker_pid = MyProcPid;
     entry->worker_procno = own_procno();
     entry->leave = false;
+    entry->terminated = false;
     strlcpy(entry->worker_version, BILLSTACK_VERSION, sizeof(entry->worker_version));
     return true;
 }
@@ -367,7 +375,7 @@ void run_worker() {
 extern "C" void billstack_sync_worker(Datum argument) {
     using namespace billstack::pg;
     own_database = DatumGetObjectId(argument);
-    pqsignal(SIGTERM, die);
+    pqsignal(SIGTERM, on_sigterm);
     pqsignal(SIGHUP, SignalHandlerForConfigReload);
     BackgroundWorkerUnblockSignals();
     if (shared_state() == nullptr || !enter_state(*shared_state())) {
