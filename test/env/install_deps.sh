@@ -43,6 +43,7 @@ END
     [ "$purpose" != demo ] || return 0
     cat <<'END'
 libipc-run-perl|TAP tests
+libcpanel-json-xs-perl|compares mirrors with the simulator field by field
 END
     if ! command -v node >/dev/null; then echo "nodejs|Stripe's own library tries the simulator"; fi
     if ! command -v npm >/dev/null; then echo "npm|fetches Stripe's own library"; fi

@@ -1,0 +1,180 @@
+# Compares a mirror schema with what the simulator holds, object by object and field by field. Written
+# from the documents, not from the catalogue in the C++ code: a column is the object's member of that
+# name, an expandable object counts by its id, unix seconds become times, and %moved says where Stripe
+# keeps what is not a member of that name (any more).
+package Billstack::MirrorCompare;
+use strict;
+use warnings;
+use Cpanel::JSON::XS ();
+use Exporter 'import';
+use HTTP::Tiny;
+use MIME::Base64 qw(decode_base64);
+
+our @EXPORT_OK = qw(compare_mirror);
+
+my %table = (customer => 'customers', product => 'products', price => 'prices', subscription => 'subscriptions',
+	subscription_item => 'subscription_items', invoice => 'invoices', invoice_line_item => 'invoice_line_items',
+	charge => 'charges');
+
+my %moved = (
+	customer => {
+		default_payment_method => ['invoice_settings.default_payment_method'],
+		address_country => ['address.country'] },
+	price => {
+		recurring_interval => ['recurring.interval'], recurring_interval_count => ['recurring.interval_count'],
+		recurring_usage_type => ['recurring.usage_type'], recurring_meter => ['recurring.meter'],
+		recurring_trial_period_days => ['recurring.trial_period_days'] },
+	subscription => {
+		current_period_start => [ 'current_period_start', 'items.data.0.current_period_start' ],
+		current_period_end => [ 'current_period_end', 'items.data.0.current_period_end' ],
+		cancellation_reason => ['cancellation_details.reason'],
+		pause_collection_behavior => ['pause_collection.behavior'] },
+	subscription_item => { product => [ 'price.product', 'plan.product' ] },
+	invoice => {
+		subscription => [ 'subscription', 'parent.subscription_details.subscription' ],
+		subscription_proration_date => [ 'subscription_proration_date',
+			'parent.subscription_details.subscription_proration_date' ],
+		quote => [ 'quote', 'parent.quote_details.quote' ],
+		charge => [ 'charge', 'payments.data.0.payment.charge' ],
+		payment_intent => [ 'payment_intent', 'payments.data.0.payment.payment_intent' ],
+		map { ($_ => ["status_transitions.$_"]) } qw(finalized_at paid_at voided_at marked_uncollectible_at) },
+	invoice_line_item => {
+		parent_type => ['parent.type'],
+		unit_amount_decimal => [ 'pricing.unit_amount_decimal', 'price.unit_amount_decimal' ],
+		period_start => ['period.start'], period_end => ['period.end'],
+		proration => [ 'proration', 'parent.subscription_item_details.proration',
+			'parent.invoice_item_details.proration' ],
+		price => [ 'price', 'pricing.price_details.price' ],
+		product => [ 'price.product', 'pricing.price_details.product', 'plan.product' ],
+		subscription => [ 'subscription', 'parent.subscription_item_details.subscription',
+			'parent.invoice_item_details.subscription' ],
+		subscription_item => [ 'subscription_item', 'parent.subscription_item_details.subscription_item' ],
+		invoice_item => [ 'invoice_item', 'parent.invoice_item_details.invoice_item',
+			'parent.subscription_item_details.invoice_item' ] },
+	charge => { payment_method_type => ['payment_method_details.type'] });
+
+my $json = Cpanel::JSON::XS->new->utf8->canonical->allow_nonref->allow_bignum;
+
+# compare_mirror(port => SIMULATOR, account => ID or undef, schema => NAME, query => sub { SQL -> lines },
+# kinds => [...], since => UNIX SECONDS or undef): a hash of objects, fields, differences (a list of texts).
+sub compare_mirror
+{
+	my (%args) = @_;
+	my %seen = (objects => 0, fields => 0, differences => []);
+	for my $kind (@{ $args{kinds} // [ sort keys %table ] })
+	{
+		my $stripe = _stripe_objects($args{port}, $args{account}, $kind);
+		my $mirror = _mirror_rows($args{query}, $args{schema}, $table{$kind});
+		_compare_kind(\%seen, $kind, $stripe, $mirror);
+	}
+	return \%seen;
+}
+
+sub _stripe_objects
+{
+	my ($port, $account, $kind) = @_;
+	my $answer = HTTP::Tiny->new(timeout => 120)->get(
+		"http://127.0.0.1:$port/_sim/objects/$kind" . ($account ? "?account=$account" : ''));
+	die "$kind: $answer->{status} $answer->{content}" unless $answer->{success};
+	my %object;
+	for my $line (split /\n/, $answer->{content})
+	{
+		my $one = $json->decode($line);
+		$object{ $one->{id} } = $one;
+	}
+	return \%object;
+}
+
+# Times as unix seconds; everything else as the server turns it into JSON, one row a line.
+sub _mirror_rows
+{
+	my ($query, $schema, $table) = @_;
+	my @columns = map { [ split /\|/ ] } $query->("SELECT attname, format_type(atttypid, atttypmod)
+		FROM pg_attribute WHERE attrelid = '\"$schema\".$table'::regclass AND attnum > 0 AND NOT attisdropped");
+	my $list = join ', ', map {
+		my ($name, $type) = @$_;
+		$type eq 'timestamp with time zone' && $name !~ /^_/ ? qq{extract(epoch FROM "$name")::bigint AS "$name"}
+		  : qq{"$name"} } @columns;
+	my %row;
+	# Base64, because _raw keeps Stripe's line breaks and a row must stay on its line.
+	for my $line ($query->(qq{SELECT translate(encode(convert_to(row_to_json(t)::text, 'UTF8'), 'base64'), E'\\n', '')
+		FROM (SELECT $list FROM "$schema".$table) AS t}))
+	{
+		my $one = $json->decode(decode_base64($line));
+		$one->{_types} = { map { @$_ } @columns };
+		$row{ $one->{id} } = $one;
+	}
+	return \%row;
+}
+
+sub _compare_kind
+{
+	my ($seen, $kind, $stripe, $mirror) = @_;
+	my $differences = $seen->{differences};
+	for my $id (sort keys %$stripe)
+	{
+		$seen->{objects}++;
+		my $row = delete $mirror->{$id};
+		if (!$row) { push @$differences, "$kind $id: missing"; next; }
+		push @$differences, "$kind $id: marked deleted" if defined $row->{_deleted_at};
+		_compare_object($seen, $kind, $stripe->{$id}, $row);
+	}
+	for my $id (sort keys %$mirror)
+	{
+		push @$differences, "$kind $id: not at Stripe" unless defined $mirror->{$id}{_deleted_at};
+	}
+	return;
+}
+
+sub _compare_object
+{
+	my ($seen, $kind, $object, $row) = @_;
+	my $name = "$kind $object->{id}";
+	_expect($seen, "$name._raw", $json->encode($object), $json->encode($row->{_raw}));
+	for my $column (sort grep { !/^_/ } keys %$row)
+	{
+		my $expected;
+		for my $path (@{ $moved{$kind}{$column} // [$column] })
+		{
+			$expected = _at($object, $path);
+			last if defined $expected;
+		}
+		$expected = $expected->{id} if ref $expected eq 'HASH' && $column ne 'metadata';
+		my $got = $row->{$column};
+		# Booleans of both sides, numbers of any notation, and nested metadata, as canonical JSON.
+		_expect($seen, "$name.$column", _canonical($expected, $row->{_types}{$column}),
+			_canonical($got, $row->{_types}{$column}));
+	}
+	return;
+}
+
+sub _canonical
+{
+	my ($value, $type) = @_;
+	return 'null' unless defined $value;
+	return $value ? 'true' : 'false' if $type eq 'boolean';
+	return "$value" if $type =~ /^(bigint|numeric|text)/ || !ref $value;
+	return $json->encode($value);
+}
+
+sub _expect
+{
+	my ($seen, $what, $expected, $got) = @_;
+	$seen->{fields}++;
+	push @{ $seen->{differences} }, "$what: Stripe has $expected, the mirror $got" if $expected ne $got;
+	return;
+}
+
+sub _at
+{
+	my ($value, $path) = @_;
+	for my $step (split /\./, $path)
+	{
+		if (ref $value eq 'HASH') { $value = $value->{$step}; }
+		elsif (ref $value eq 'ARRAY' && $step =~ /^\d+$/) { $value = $value->[$step]; }
+		else { return undef; }
+	}
+	return $value;
+}
+
+1;
