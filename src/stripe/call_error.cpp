@@ -26,7 +26,9 @@ std::string answer_detail(const CallResult &result) {
     std::string detail = "Stripe answered " + std::to_string(result.http_status);
     if (!parts.empty())
         detail += " (" + parts + ")";
-    return detail + (result.error.message.empty() ? "." : ": " + result.error.message);
+    if (!result.error.message.empty())
+        return detail + ": " + result.error.message;
+    return detail + (result.failure_text.empty() ? "." : ": " + result.failure_text + ".");
 }
 
 std::string tries(const CallResult &result) {
