@@ -1,0 +1,122 @@
+# A running Stripe simulator and its control endpoints. It ends with the object, or with the test.
+package Billstack::Simulator;
+use strict;
+use warnings;
+use Cpanel::JSON::XS;
+use File::Temp qw(tempdir);
+use HTTP::Tiny;
+use POSIX ();
+use Time::HiRes qw(time sleep);
+
+my $json = Cpanel::JSON::XS->new->utf8;
+
+# new(OPTION => VALUE...): options of stripe_sim without the dashes (customers => 300); config => {...}
+# becomes a file. The key is key(), unless config has its own.
+sub new
+{
+	my ($class, %options) = @_;
+	my $dir = tempdir(CLEANUP => 1);
+	my $key = $options{key} //= 'sk_test_simulated' . '0' x 16;
+	if (my $config = delete $options{config})
+	{
+		open my $file, '>', "$dir/config.json" or die $!;
+		print $file $json->encode($config);
+		close $file;
+		$options{config} = "$dir/config.json";
+		$key = $config->{accounts}[0]{keys}[0]{key};
+	}
+	my @flags = map { ('--' . (tr/_/-/r), $options{$_}) } sort keys %options;
+	my $pid = fork // die $!;
+	if (!$pid)
+	{
+		open STDOUT, '>', "$dir/log";
+		open STDERR, '>&', \*STDOUT;
+		open STDIN, '<', '/dev/null';
+		{ no warnings 'exec'; exec $ENV{BILLSTACK_SIM}, '--port', 0, '--port-file', "$dir/port", @flags; }
+		POSIX::_exit(1);
+	}
+	my $self = bless { pid => $pid, dir => $dir, owner => $$, key => $key }, $class;
+	for (my $until = time + 60; !-s "$dir/port";)
+	{
+		die 'the simulator did not start: ' . _slurp("$dir/log")
+		  if time > $until || waitpid($pid, POSIX::WNOHANG()) == $pid;
+		sleep 0.01;
+	}
+	chomp($self->{port} = _slurp("$dir/port"));
+	return $self;
+}
+
+sub port { return $_[0]{port}; }
+sub url { return "http://127.0.0.1:$_[0]{port}"; }
+sub pid { return $_[0]{pid}; }
+sub key { return $_[0]{key}; }
+
+# A request to a control endpoint; its answer as text. Dies unless it succeeds.
+sub ask
+{
+	my ($self, $method, $path, $content) = @_;
+	my $body = ref $content ? $json->encode($content) : $content;
+	# A connection each time: nothing of a test's own stands open while it counts connections.
+	my $answer = HTTP::Tiny->new(timeout => 60, keep_alive => 0)
+	  ->request($method, $self->url . "/_sim/$path", { defined $body ? (content => $body) : () });
+	die "$method $path: $answer->{status} $answer->{content}" unless $answer->{success};
+	return $answer->{content};
+}
+
+sub stats { return $json->decode($_[0]->ask('GET', 'stats')); }
+# Requests by Stripe's clients so far; control requests do not count.
+sub requests { return $_[0]->stats->{requests}; }
+sub accounts { return _lines($_[0]->ask('GET', 'accounts')); }
+# Ledger entries after a sequence number: {sequence, method, target, status, fault, ...}.
+sub ledger { my ($self, $since) = @_; return _lines($self->ask('GET', 'ledger?since=' . ($since // 0))); }
+sub last_sequence { return $_[0]->stats->{last_sequence}; }
+# Forgets ledger, counters and faults.
+sub reset { $_[0]->ask('POST', 'reset'); return; }
+# Replaces the script of faults; without rules there are none.
+sub faults { my ($self, @rules) = @_; $self->ask(@rules ? ('POST', 'faults', \@rules) : ('DELETE', 'faults')); return; }
+sub latency { my ($self, $ms) = @_; $self->ask('POST', 'latency', { ms => $ms }); return; }
+# Stripe's clock, in seconds ahead of this machine's.
+sub clock { my ($self, $seconds) = @_; $self->ask('POST', 'clock', { offset_s => $seconds }); return; }
+# denied: kinds the key may not read, "account" among them.
+sub set_key
+{
+	my ($self, $key, @denied) = @_;
+	my ($account) = $self->accounts;
+	$self->ask('POST', 'keys', { key => $key, account => $account->{id}, denied => \@denied });
+	return;
+}
+sub revoke_key { my ($self, $key) = @_; $self->ask('DELETE', 'keys?key=' . ($key // $self->key)); return; }
+
+# Objects of a kind, children included, newest first as lists have them.
+sub objects { my ($self, $kind) = @_; return _lines($self->ask('GET', "objects/$kind")); }
+sub object { my ($self, $kind, $id) = @_; return $json->decode($self->ask('GET', "objects/$kind/$id")); }
+# Merge patch: members given replace those there, null removes.
+sub patch { my ($self, $kind, $id, $merge) = @_; $self->ask('POST', "objects/$kind/$id", $merge); return; }
+# Stores an object, or its very text.
+sub put { my ($self, $kind, $id, $object) = @_; $self->ask('PUT', "objects/$kind/$id", $object); return; }
+sub remove { my ($self, $kind, $id) = @_; $self->ask('DELETE', "objects/$kind/$id"); return; }
+
+sub stop
+{
+	my ($self) = @_;
+	return if !$self->{pid} || $self->{owner} != $$;
+	local ($?, $!);
+	kill 'TERM', $self->{pid};
+	waitpid $self->{pid}, 0;
+	delete $self->{pid};
+	return;
+}
+
+sub DESTROY { $_[0]->stop; return; }
+
+sub _lines { my ($text) = @_; return map { $json->decode($_) } split /\n/, $text; }
+
+sub _slurp
+{
+	my ($path) = @_;
+	open my $file, '<', $path or return '';
+	local $/;
+	return scalar(<$file>) // '';
+}
+
+1;
