@@ -32,7 +32,7 @@ struct DatabaseEntry {
     bool work_waiting;      // set at commit: rows the worker should look at
     bool extension_missing; // the worker found no extension: nothing to restart
     bool rescan;            // CREATE EXTENSION committed here: forget extension_missing
-    bool terminated; // the worker was told to end by a signal: no failure
+    bool terminated;        // the worker was told to end by a signal: no failure
     std::int32_t failures;  // in a row
     TimestampTz retry_at;
     TimestampTz started_at;
