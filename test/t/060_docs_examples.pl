@@ -2,10 +2,11 @@
 # answers given, commands of make exist. The conventions stand in docs/contributing.md.
 use strict;
 use warnings;
-use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
-use Billstack::Docs qw(blocks_of psql_script results_of json_differs text_differs);
+use Billstack::Docs qw(blocks_of is_executed psql_script results_of json_differs text_differs);
+use Billstack::Node;
+use Billstack::Simulator;
 
 my $top = $ENV{BILLSTACK_SOURCE};
 my %key = (
@@ -13,36 +14,11 @@ my %key = (
 	STRIPE_NEW_SECRET_KEY => 'sk_test_documentexamplenext',
 	STRIPE_RESTRICTED_KEY => 'rk_test_documentexample000');
 
-# --- Stripe, as far as the documents go --------------------------------------------------------------
-
-my $port_file = PostgreSQL::Test::Utils::tempdir . '/port';
-my $config = PostgreSQL::Test::Utils::tempdir . '/accounts.json';
-append_to_file($config, qq({"accounts": [{"id": "acct_Example00000001", "name": "Acme", "seed": 60,
-	"keys": [{"key": "$key{STRIPE_SECRET_KEY}"}, {"key": "$key{STRIPE_NEW_SECRET_KEY}"},
-		{"key": "$key{STRIPE_RESTRICTED_KEY}", "denied": ["charge"]}]}]}\n));
-my $simulator = fork() // die "fork: $!";
-if (!$simulator)
-{
-	open STDOUT, '>', '/dev/null';
-	exec $ENV{BILLSTACK_SIM}, '--port', '0', '--port-file', $port_file, '--customers', '60', '--config', $config
-	  or POSIX::_exit(1);
-}
-END { if ($simulator) { my $status = $?; kill 'TERM', $simulator; waitpid $simulator, 0; $? = $status; } }
-for (1 .. 10 * $PostgreSQL::Test::Utils::timeout_default)
-{
-	last if -s $port_file || waitpid($simulator, 1) > 0;
-	select(undef, undef, undef, 0.1);
-}
-my $port = -s $port_file ? slurp_file($port_file) + 0 : BAIL_OUT('the simulator did not start');
-
-my $node = PostgreSQL::Test::Cluster->new('docs');
-$node->init;
-$node->append_conf('postgresql.conf', qq{
-shared_preload_libraries = 'billstack'
-billstack.api_base = 'http://127.0.0.1:$port'
-timezone = 'UTC'
-max_worker_processes = 16
-});
+my $stripe = Billstack::Simulator->new(customers => 60, config => { accounts => [ {
+	id => 'acct_Example00000001', name => 'Acme', seed => 60,
+	keys => [ { key => $key{STRIPE_SECRET_KEY} }, { key => $key{STRIPE_NEW_SECRET_KEY} },
+		{ key => $key{STRIPE_RESTRICTED_KEY}, denied => ['charge'] } ] } ] });
+my $node = Billstack::Node->make('docs', $stripe, start => 0, conf => "timezone = 'UTC'\nmax_worker_processes = 16");
 $node->start;
 
 # --- a file -------------------------------------------------------------------------------------------
@@ -64,11 +40,8 @@ sub run_examples
 	$node->safe_psql('postgres', 'CREATE DATABASE app');
 	my $start = (grep { $_->{text} =~ /CREATE EXTENSION billstack/ } @blocks) ? '' : $prelude;
 	append_to_file($script, $start . psql_script($folder, @blocks));
-	my ($out, $err) = ('', '');
-	{
-		local %ENV = (%ENV, %key, PGHOST => $node->host, PGPORT => $node->port, PGDATABASE => 'app');
-		IPC::Run::run([ 'psql', '-X', '-q', '-f', $script ], '>', \$out, '2>', \$err);
-	}
+	local %ENV = (%ENV, %key, PGHOST => $node->host, PGPORT => $node->port, PGDATABASE => 'app');
+	IPC::Run::run([ 'psql', '-X', '-q', '-f', $script ], '>', \my $out, '2>', \my $err);
 	my @results = results_of($out, $err, scalar @blocks);
 	diag("$name, before the first example: $err") if $start && !$results[0]{complete} && $err !~ /^\@block/m;
 	for my $i (0 .. $#blocks)
@@ -117,13 +90,13 @@ for my $file ("$top/README.md", sort glob("$top/docs/*.md"))
 		my @missing = grep { !$target{$_} } $block->{text} =~ /^\s*make ((?!-)[a-z-]+)/mg;
 		is("@missing", '', "$name:$block->{line}: targets of make exist");
 	}
-	my @run = grep { Billstack::Docs::is_executed($_) } @blocks;
+	my @run = grep { is_executed($_) } @blocks;
 	$executed += @run;
 	run_examples($name, @run) if @run;
 }
 cmp_ok($executed, '>=', 40, "$executed examples were executed");
 
-# --- what the reference must name -----------------------------------------------------------------------
+# --- what pages must name --------------------------------------------------------------------------------
 
 my $reference = slurp_file("$top/docs/sql-reference.md");
 $node->safe_psql('postgres', "CREATE EXTENSION billstack; SELECT billstack.connect('acme', '$key{STRIPE_SECRET_KEY}')");
@@ -140,6 +113,11 @@ my %state = map { $_ => 1 } slurp_file("$top/src/core/error.hpp") =~ m{// ([A-Z0
 for my $state (sort keys %state)
 {
 	like($reference, qr/`$state`/, "docs/sql-reference.md explains SQLSTATE $state");
+}
+
+for my $package (slurp_file("$top/test/env/install_deps.sh") =~ /^([a-z0-9+.-]+)\|/mg)
+{
+	like(slurp_file("$top/docs/install.md"), qr/[` ]\Q$package\E[` ]/, "docs/install.md names package $package");
 }
 
 $node->stop;

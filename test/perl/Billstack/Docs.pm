@@ -6,7 +6,7 @@ use strict;
 use warnings;
 use JSON::PP;
 use Exporter 'import';
-our @EXPORT_OK = qw(blocks_of psql_script results_of json_differs text_differs);
+our @EXPORT_OK = qw(blocks_of is_executed psql_script results_of json_differs text_differs);
 
 # Code blocks in order: { kind, words, line, text, expected => { kind, line, text } }. Blocks of json and text
 # belong to the executed block that directly precedes them.
@@ -14,8 +14,8 @@ sub blocks_of
 {
 	my ($markdown) = @_;
 	my @blocks;
-	my ($line, $previous, $prose) = (0, undef, 0);
-	my $open;
+	my $line = 0;
+	my ($open, $previous);
 	for (split /\n/, $markdown)
 	{
 		$line++;
