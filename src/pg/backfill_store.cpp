@@ -39,6 +39,11 @@ UPDATE billstack_internal.backfill_run
        newest_event_id = coalesce(newest_event_id, nullif($3, ''))
  WHERE id = $1)"};
 
+// Fetching begins with the run: a kind's speed is counted from there, not from its first page.
+constinit Statement start_ranges{R"(
+UPDATE billstack_internal.backfill_range
+   SET started_at = clock_timestamp() WHERE run_id = $1 AND started_at IS NULL)"};
+
 constinit Statement move_range{R"(
 UPDATE billstack_internal.backfill_range
    SET cursor = nullif($4, ''), cursor_created = $5, created_lte = $6,
@@ -163,6 +168,7 @@ bool lock_open_run(std::int64_t run_id) {
 void store_run_start(std::int64_t run_id, const sync::BackfillRun::Start &start) {
     start_run.run({param(run_id), param_time(timestamp_from_unix(start.stripe_time)),
                    param(start.newest_event_id)});
+    (void)start_ranges.run({param(run_id)});
 }
 
 void advance_range(const RangeAdvance &advance) {
