@@ -66,11 +66,13 @@ void BackfillService::refresh() {
         open = load_open_runs();
         transaction.commit();
     }
-    std::set<std::int64_t> ids;
-    for (const OpenRun &run : open) {
-        ids.insert(run.id);
-    }
-    std::erase_if(runs_, [&](const auto &active) { return !ids.contains(active->run.id); });
+    // A run whose key or owner has changed goes on with the new one from where its ranges stand.
+    std::erase_if(runs_, [&](const auto &active) {
+        return std::none_of(open.begin(), open.end(), [&](const OpenRun &run) {
+            return run.id == active->run.id && run.sealed_key == active->run.sealed_key &&
+                   run.owner_name == active->run.owner_name;
+        });
+    });
     for (OpenRun &run : open) {
         bool known = std::any_of(runs_.begin(), runs_.end(),
                                  [&](const auto &active) { return active->run.id == run.id; });
@@ -174,17 +176,19 @@ void BackfillService::work_on(Active &active) {
 void BackfillService::note_start(Active &active) {
     StoreTransaction transaction;
     active.gone = !lock_open_run(active.run.id);
-    if (!active.gone) {
-        store_run_start(active.run.id, active.backfill->start());
-    }
+    active.gone = active.gone || !store_run_start(active.run.id, active.backfill->start());
     transaction.commit();
     active.start_stored = true;
+    active.trouble.clear();
 }
 
 // What a range waits for, or why it failed, is for the DBA to see while it lasts. One write a
 // change, not one a try.
 void BackfillService::note_errors(Active &active) {
     using State = sync::RangeWalker::State;
+    if (!active.start_stored && !active.gone) {
+        note_trouble(active, active.backfill->opening_error());
+    }
     for (const auto &walker : active.backfill->walkers()) {
         std::string &noted = active.noted[walker.get()];
         bool failed = walker->state() == State::failed;
@@ -202,12 +206,22 @@ void BackfillService::note_errors(Active &active) {
     }
 }
 
+void BackfillService::note_trouble(Active &active, const std::string &trouble) {
+    if (trouble == active.trouble) {
+        return;
+    }
+    StoreTransaction transaction;
+    note_run_trouble(active.run.id, trouble);
+    transaction.commit();
+    active.trouble = trouble;
+}
+
 // Trouble with a lock, a trigger or the disk concerns this run alone: it pauses, the page stays.
 void BackfillService::write_page(Active &active, sync::RangeWalker &walker) {
+    std::string trouble;
     try {
         write_in_transaction(active, walker);
         active.write_failures = 0;
-        return;
     } catch (const PgError &error) {
         int seconds = std::min(30, 1 << std::min(active.write_failures++, 5));
         active.paused = clock_.mono() + std::chrono::seconds(seconds);
@@ -219,9 +233,11 @@ void BackfillService::write_page(Active &active, sync::RangeWalker &walker) {
             reject(active.run, core::Error(core::Code::internal, reason));
             return;
         }
+        trouble = "writing waits: " + std::string(error.what());
         log(LOG, "billstack backfill of " + active.run.schema_name + " pauses for " +
                      std::to_string(seconds) + " s: " + error.what());
     }
+    note_trouble(active, trouble);
 }
 
 void BackfillService::write_in_transaction(Active &active, sync::RangeWalker &walker) {

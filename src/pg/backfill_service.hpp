@@ -30,6 +30,7 @@ class BackfillService {
         std::unique_ptr<SpiMirrorStore> mirror;
         std::map<const sync::RangeWalker *, std::string> noted; // errors already in the table
         bool start_stored = false;
+        std::string trouble;                  // of the whole run, as it stands in the table
         bool gone = false;                    // canceled or disconnected: forget it
         std::optional<core::MonoTime> paused; // writing failed; tried again then
         int write_failures = 0;
@@ -40,6 +41,7 @@ class BackfillService {
     bool is_busy(const Active &active) const;
     void note_start(Active &active);
     void note_errors(Active &active);
+    void note_trouble(Active &active, const std::string &trouble);
     void write_page(Active &active, sync::RangeWalker &walker);
     void write_in_transaction(Active &active, sync::RangeWalker &walker);
     void finish(Active &active);

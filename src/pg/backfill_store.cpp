@@ -36,8 +36,12 @@ constinit Statement start_run{R"(
 UPDATE billstack_internal.backfill_run
    SET state = 'running', started_at = coalesce(started_at, clock_timestamp()),
        stripe_started_at = coalesce(stripe_started_at, $2),
-       newest_event_id = coalesce(newest_event_id, nullif($3, ''))
- WHERE id = $1)"};
+       newest_event_id = coalesce(newest_event_id, nullif($3, '')), error = NULL
+ WHERE id = $1 AND state IN ('queued', 'running'))"};
+
+constinit Statement run_trouble{R"(
+UPDATE billstack_internal.backfill_run SET error = nullif($2, '')
+ WHERE id = $1 AND state IN ('queued', 'running'))"};
 
 // Fetching begins with the run: a kind's speed is counted from there, not from its first page.
 constinit Statement start_ranges{R"(
@@ -77,7 +81,10 @@ UPDATE billstack_internal.integration
        last_error = coalesce(nullif($2, ''), CASE WHEN $3 THEN NULL ELSE last_error END),
        last_error_at = CASE WHEN $2 <> '' THEN clock_timestamp()
                             WHEN $3 THEN NULL ELSE last_error_at END,
-       key_valid = key_valid AND NOT $4, updated_at = clock_timestamp()
+       key_valid = key_valid AND NOT ($4 AND EXISTS (
+           SELECT 1 FROM billstack_internal.sealed_key AS k
+            WHERE k.integration_id = $1 AND k.key_kind = 'secret_key' AND k.sealed = $5)),
+       updated_at = clock_timestamp()
  WHERE id = $1)"};
 
 constinit Statement new_run{R"(
@@ -165,10 +172,15 @@ bool lock_open_run(std::int64_t run_id) {
     return !lock_run.run({param(run_id)}).empty();
 }
 
-void store_run_start(std::int64_t run_id, const sync::BackfillRun::Start &start) {
-    start_run.run({param(run_id), param_time(timestamp_from_unix(start.stripe_time)),
-                   param(start.newest_event_id)});
+bool store_run_start(std::int64_t run_id, const sync::BackfillRun::Start &start) {
+    Rows started = start_run.run({param(run_id), param_time(timestamp_from_unix(start.stripe_time)),
+                                  param(start.newest_event_id)});
     (void)start_ranges.run({param(run_id)});
+    return !started.empty();
+}
+
+void note_run_trouble(std::int64_t run_id, const std::string &error) {
+    (void)run_trouble.run({param(run_id), param(error)});
 }
 
 void advance_range(const RangeAdvance &advance) {
@@ -198,7 +210,8 @@ void finish_run(const OpenRun &run, const std::optional<core::Error> &fatal) {
     }
     bool rejected = fatal && fatal->code == core::Code::stripe_key_rejected;
     note_outcome.run({param(run.integration_id), param(failed ? reason : std::string()),
-                      param(!failed && run.complete), param(rejected)});
+                      param(!failed && run.complete), param(rejected),
+                      param_bytes(run.sealed_key)});
 }
 
 std::optional<std::int64_t> insert_run(std::int32_t integration_id,

@@ -31,7 +31,10 @@ std::vector<sync::RangeSpec> load_or_make_ranges(const OpenRun &run);
 // False when the run is no longer open (canceled, or its integration disconnected). Locks the run
 // against its deletion until the transaction ends.
 bool lock_open_run(std::int64_t run_id);
-void store_run_start(std::int64_t run_id, const sync::BackfillRun::Start &start);
+// False when the run is no longer open.
+bool store_run_start(std::int64_t run_id, const sync::BackfillRun::Start &start);
+// What the whole run waits for just now, "" for nothing; shown in sync_progress.
+void note_run_trouble(std::int64_t run_id, const std::string &error);
 
 struct RangeAdvance {
     std::int64_t run_id;
@@ -47,7 +50,8 @@ void note_range_error(std::int64_t run_id, const std::string &object, int range_
                       const char *state, const std::string &error);
 
 // Ends the run: done when every range is, else failed with the reasons of its ranges. Sets the
-// integration's sync_status, last_error and, for a rejected key, key_valid.
+// integration's sync_status, last_error and, for a rejected key that is still the stored one,
+// key_valid.
 void finish_run(const OpenRun &run, const std::optional<core::Error> &fatal);
 
 // For the functions. nullopt: a run is open already, possibly of a transaction that ended just now.

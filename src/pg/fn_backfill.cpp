@@ -172,7 +172,7 @@ void tell_progress(const RunProgress &progress, std::map<std::string, std::strin
             line += " of about " + std::to_string(*object.estimated_total) + " (" +
                     std::to_string(object.synced * 100 / *object.estimated_total) + "%)";
         }
-        if (object.synced > 0 || object.state != "open") {
+        if (object.synced > 0 || object.state != "queued") {
             std::string &last = told[object.object];
             if (last != line) {
                 log(NOTICE, line);

@@ -217,6 +217,7 @@ void seal_new_keys(const Integration &integration, const Rotation &rotation) {
     crypto::KeyRing ring = ring_to_seal(integration.livemode);
     if (rotation.secret_key) {
         seal_and_store(ring, integration, secret_key_kind, *rotation.secret_key);
+        wake_worker_at_commit(); // a backfill in progress goes on with the new key
     }
     if (rotation.webhook_secret) {
         seal_and_store(ring, integration, webhook_secret_kind, rotation.webhook_secret->secret);

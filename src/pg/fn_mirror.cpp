@@ -72,6 +72,7 @@ BILLSTACK_SQL_FUNCTION(billstack_set_owner) {
     std::vector<Integration> integrations = require_integrations(team, name, Need::act);
     require_writable("set_owner");
     for (const Integration &integration : integrations) {
+        require_armed(integration); // else the schema is not known by its OID here
         change_mirror_owner(integration, owner);
         set_integration_owner(integration.id, owner);
     }
@@ -79,6 +80,7 @@ BILLSTACK_SQL_FUNCTION(billstack_set_owner) {
         require_team(team, Need::act); // an integration's own owner may not give away the team
         set_team_owner(team, owner);
     }
+    wake_worker_at_commit(); // a run in progress goes on as the new owner
     json::Node answer = json::Node::object();
     answer.set("success", true).set("owner", owner);
     return return_jsonb(answer);

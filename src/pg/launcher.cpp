@@ -17,10 +17,10 @@ constexpr int healthy_after_s = 60; // a worker that ran so long has forgiven ea
 // Workers this launcher registered, by the index of their database's entry.
 BackgroundWorkerHandle *handles[max_databases];
 
-// Databases that exist and take connections. pg_database is one of the few catalogs that can be
-// read without having selected a database.
-int find_connectable(Oid (&found)[max_databases], Oid &for_scout) {
-    int count = 0;
+// Which of the known databases exist and take connections. pg_database is one of the few catalogs
+// that can be read without having selected a database.
+void find_connectable(const Oid (&known)[max_databases], bool (&exists)[max_databases],
+                      Oid &for_scout) {
     bool scout_is_template = true;
     for_scout = InvalidOid;
     Relation relation = table_open(DatabaseRelationId, AccessShareLock);
@@ -35,30 +35,33 @@ int find_connectable(Oid (&found)[max_databases], Oid &for_scout) {
             for_scout = form->oid;
             scout_is_template = form->datistemplate;
         }
-        if (count < max_databases) {
-            found[count++] = form->oid;
+        for (int i = 0; i < max_databases; ++i) {
+            exists[i] = exists[i] || known[i] == form->oid;
         }
     }
     table_endscan(scan);
     table_close(relation, AccessShareLock);
-    return count;
 }
 
 // Entries of databases that are gone become free, those with a fresh CREATE EXTENSION start anew.
 void refresh_entries(SharedState &state, Oid &for_scout) {
-    Oid connectable[max_databases];
-    int count = 0;
+    Oid known[max_databases];
+    bool exists[max_databases] = {};
+    {
+        SpinGuard guard(state);
+        for (int i = 0; i < max_databases; ++i) {
+            known[i] = state.databases[i].database;
+        }
+    }
     {
         Transaction transaction;
-        call([&] { count = find_connectable(connectable, for_scout); });
+        call([&] { find_connectable(known, exists, for_scout); });
         transaction.commit();
     }
     SpinGuard guard(state);
     for (int i = 0; i < max_databases; ++i) {
         DatabaseEntry &entry = state.databases[i];
-        bool exists =
-            std::find(connectable, connectable + count, entry.database) != connectable + count;
-        if (OidIsValid(entry.database) && !exists && count < max_databases &&
+        if (OidIsValid(entry.database) && entry.database == known[i] && !exists[i] &&
             entry.worker_pid == 0 && entry.held_by == 0 && handles[i] == nullptr &&
             entry.state != DatabaseState::starting) {
             entry.database = InvalidOid;

@@ -315,7 +315,10 @@ MirrorChange upgrade_mirror(const Integration &integration, const char *lock_tim
 
 std::optional<std::string> drop_mirror(const Integration &integration, bool drop_dependents) {
     Oid schema = integration.schema_oid;
-    if (!schema_exists(schema)) {
+    // In a restored database the stored OID may by now be another schema's.
+    bool ours = schema_exists(schema) &&
+                (!integration.is_copy() || name_of_schema(schema) == integration.schema_name);
+    if (!ours) {
         if (OidIsValid(oid_of_schema(integration.schema_name))) {
             throw core::Error(core::Code::not_ready,
                               "schema \"" + integration.schema_name +

@@ -45,6 +45,13 @@ inline uint32 wait_event(const char *name) {
 #endif
 }
 
+// From 17 on a database may limit every transaction; the worker's are short but not its victims.
+inline void clear_transaction_timeout() {
+#if PG_VERSION_NUM >= 170000
+    SetConfigOption("transaction_timeout", "0", PGC_SUSET, PGC_S_OVERRIDE);
+#endif
+}
+
 // Index of the own PGPROC: the address of this process's latch for others.
 inline int own_proc_number() {
 #if PG_VERSION_NUM >= 170000

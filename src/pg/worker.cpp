@@ -341,6 +341,7 @@ void set_session_defaults() {
     SetConfigOption("lock_timeout", std::to_string(lock_timeout_ms).c_str(), PGC_SUSET,
                     PGC_S_OVERRIDE);
     SetConfigOption("idle_in_transaction_session_timeout", "0", PGC_SUSET, PGC_S_OVERRIDE);
+    clear_transaction_timeout();
     SetConfigOption("default_transaction_read_only", "off", PGC_SUSET, PGC_S_OVERRIDE);
     SetConfigOption("default_transaction_isolation", "read committed", PGC_SUSET, PGC_S_OVERRIDE);
     SetConfigOption("application_name", "billstack", PGC_USERSET, PGC_S_OVERRIDE);

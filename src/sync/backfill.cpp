@@ -45,6 +45,7 @@ void BackfillRun::on_opened(const stripe::CallResult &result) {
                     result.status == CallStatus::refused;
     if (!answered || result.window_start == 0) {
         int seconds = std::min(60, 1 << std::min(open_failures_++, 6));
+        opening_error_ = describe_failure("could not reach Stripe", result);
         reopen_at_ = clock_.mono() + std::chrono::seconds(seconds);
         return;
     }
@@ -54,10 +55,12 @@ void BackfillRun::on_opened(const stripe::CallResult &result) {
             start_.newest_event_id =
                 json::Node::parse(result.body).text_at("data.0.id").value_or("");
         } catch (const core::Error &) {
+            opening_error_ = "Stripe's answer could not be read";
             reopen_at_ = clock_.mono() + std::chrono::seconds(1);
             return;
         }
     }
+    opening_error_.clear();
     phase_ = Phase::copying;
 }
 

@@ -35,6 +35,8 @@ class BackfillRun {
         std::string newest_event_id; // empty: none, or the key may not read events
     };
     const Start &start() const { return start_; }
+    // Why the run cannot open yet, "" when it does; plain words.
+    const std::string &opening_error() const { return opening_error_; }
     Phase phase() const { return phase_; }
 
     void advance();
@@ -62,6 +64,7 @@ class BackfillRun {
     std::optional<stripe::CallId> opening_call_;
     std::optional<core::MonoTime> reopen_at_;
     int open_failures_ = 0;
+    std::string opening_error_;
     std::vector<std::unique_ptr<RangeWalker>> walkers_;
     std::size_t turn_ = 0;
     std::optional<core::Error> fatal_;

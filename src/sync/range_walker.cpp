@@ -28,6 +28,24 @@ std::string replace_id(std::string_view pattern, const std::string &id) {
     return path;
 }
 
+} // namespace
+
+std::string describe_failure(std::string text, const stripe::CallResult &result) {
+    if (!result.error.message.empty()) {
+        text += ": " + result.error.message;
+    } else if (!result.failure_text.empty()) {
+        text += ": " + result.failure_text;
+    } else if (result.http_status != 0) {
+        text += ": status " + std::to_string(result.http_status);
+    }
+    if (!result.request_id.empty()) {
+        text += " (request " + result.request_id + ")";
+    }
+    return text;
+}
+
+namespace {
+
 // Stripe's answer in the words of a DBA: what happened, with the request id to quote to Stripe.
 std::string describe(const stripe::Kind &kind, const stripe::CallResult &result) {
     using stripe::CallStatus;
@@ -52,17 +70,7 @@ std::string describe(const stripe::Kind &kind, const stripe::CallResult &result)
         text = "Stripe refused to list " + std::string(kind.table);
         break;
     }
-    if (!result.error.message.empty()) {
-        text += ": " + result.error.message;
-    } else if (!result.failure_text.empty()) {
-        text += ": " + result.failure_text;
-    } else if (result.http_status != 0) {
-        text += ": status " + std::to_string(result.http_status);
-    }
-    if (!result.request_id.empty()) {
-        text += " (request " + result.request_id + ")";
-    }
-    return text;
+    return describe_failure(std::move(text), result);
 }
 
 } // namespace

@@ -45,6 +45,9 @@ struct WalkerOptions {
     int pages_ahead = 2; // fetched and not yet written, at most
 };
 
+// text, followed by Stripe's own words or the transport's, and the request id to quote to Stripe.
+std::string describe_failure(std::string text, const stripe::CallResult &result);
+
 class RangeWalker {
   public:
     enum class State { walking, waiting, exhausted, done, failed };

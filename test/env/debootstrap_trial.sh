@@ -47,7 +47,17 @@ END
     if [ -n "$security" ]; then echo "deb $security bookworm-security main" >>"$root/etc/apt/sources.list"; fi
 }
 
+# Certificates that this machine trusts beside Debian's: npm's registry may stand behind one of them.
+copy_trust() {
+    if ls /usr/local/share/ca-certificates/*.crt >/dev/null 2>&1; then
+        mkdir -p "$root/usr/local/share/ca-certificates"
+        cp -L /usr/local/share/ca-certificates/*.crt "$root/usr/local/share/ca-certificates/"
+        in_trial update-ca-certificates >/dev/null 2>&1
+    fi
+}
+
 in_trial() { env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 \
+    ${NODE_EXTRA_CA_CERTS:+NODE_EXTRA_CA_CERTS=/etc/ssl/certs/ca-certificates.crt} \
     ${http_proxy:+http_proxy="$http_proxy"} ${https_proxy:+https_proxy="$https_proxy"} chroot "$root" "$@"; }
 
 if [ -z "$root" ]; then
@@ -59,6 +69,7 @@ if [ -z "$root" ]; then
         { tail -n 20 "$root.log" >&2; die "debootstrap failed"; }
     rm -f "$root.log"
     copy_apt_settings
+    copy_trust
 fi
 finish() { if [ -z "$keep" ]; then umount -R "$root/proc" "$root/dev/pts" "$root/dev/shm" && rm -rf --one-file-system "$root"; fi; }
 trap finish EXIT
