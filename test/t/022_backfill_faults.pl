@@ -1,0 +1,64 @@
+# Stripe answers badly: a fifth of all requests fail in every way, kinds are forbidden, the key is revoked.
+# What can be copied is copied exactly; what cannot is named.
+use strict;
+use warnings;
+use Billstack::MirrorCompare qw(compare_mirror);
+use Billstack::Node;
+use Billstack::Simulator;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $sim = Billstack::Simulator->new(seed => 35, customers => 900, products => 20, prices => 60,
+	subscriptions => 700, invoices => 900, charges => 1200);
+my $node = Billstack::Node->make('faults', $sim);
+$node->connect_team('acme', $sim->key);
+
+# 429, 500, 503, cut connections, cut bodies and truncated JSON, at random; and each sort of garbage.
+$sim->faults({ random => 0.2, match => { path => '^/v1/' } },
+	map { { match => { path => '^/v1/(invoices|charges)' }, probability => 0.03, action => { garbage => $_ } } }
+	  qw(binary truncated_json html empty));
+my $run = $node->start_backfill('acme');
+is($node->run_ends($run), 'done', 'a backfill ends under 20% faults');
+my $faulty = 0;
+$faulty += $_ for values %{ $sim->stats->{by_fault} };
+cmp_ok($faulty, '>', 10, "$faulty faults were played in " . $sim->requests . ' requests');
+$sim->faults;
+is($node->status('acme')->{syncStatus}, 'ready', 'the mirror is ready');
+my $seen = compare_mirror(port => $sim->port, schema => 'stripe_team_acme',
+	query => sub { split /\n/, $node->sql($_[0]) });
+is_deeply($seen->{differences}, [], "$seen->{objects} objects, $seen->{fields} fields equal");
+is($node->progress('acme')->{invoice}{synced}, 900, 'each object is counted once');
+is($node->progress('acme')->{invoice}{error}, undef, 'no error is left behind');
+
+# A key that may not read two kinds.
+$sim->set_key('rk_test_narrow00000000000000', 'invoice', 'charge');
+$node->connect_team('narrow', 'rk_test_narrow00000000000000');
+my $error = $node->error_of("CALL billstack.run_backfill('narrow')");
+is($error->{sqlstate}, 'BS400', 'a backfill with forbidden kinds fails');
+like($error->{detail}, qr/this key cannot read invoices/, 'and says what it could not read');
+my $progress = $node->progress('narrow');
+is($progress->{$_}{state}, 'done', "$_ is copied") for qw(customer product price subscription);
+is($progress->{invoice}{state}, 'failed', 'invoices are not');
+like($progress->{charge}{error}, qr/^this key cannot read charges/, 'the reason stands at the kind');
+is($node->status('narrow')->{syncStatus}, 'error', 'the mirror is not ready');
+like($node->status('narrow')->{lastError}, qr/cannot read/, 'and status says why');
+
+# The key is revoked while pages are on their way.
+$sim->set_key('rk_test_leaving0000000000000');
+$node->connect_team('leaving', 'rk_test_leaving0000000000000');
+$sim->latency(50);
+$run = $node->start_backfill('leaving');
+Billstack::Node->wait_until(sub { ($node->progress('leaving')->{charge}{synced} // 0) > 0 });
+$sim->revoke_key('rk_test_leaving0000000000000');
+is($node->run_ends($run), 'failed', 'a revoked key ends the run');
+my $status = $node->status('leaving');
+is($status->{syncStatus}, 'error', 'status is error');
+ok(!$status->{keyValid}, 'the key is marked invalid');
+like($status->{lastError}, qr/rejected the key/, 'the reason is told');
+unlike($status->{lastError}, qr/rk_test_leaving/, 'without the key');
+$sim->latency(0);
+
+# Nothing of it disturbs the others.
+is($node->run_backfill('acme')->{syncStatus}, 'ready', 'another team goes on');
+$node->stop;
+done_testing;
