@@ -33,8 +33,8 @@ is($node->status('acme')->{syncStatus}, 'pending', 'some kinds do not make the m
 my $middle = $node->sql("SELECT to_timestamp(percentile_disc(0.5) WITHIN GROUP (ORDER BY s))
 	FROM unnest(ARRAY[" . join(',', map { $_->{created} } $sim->objects('charge')) . ']) AS s');
 $node->run_backfill('acme', objects => ['charge'], created_after => $middle);
-my $expected = grep { $_->{created} >= $node->sql("SELECT extract(epoch FROM '$middle'::timestamptz)::bigint") }
-  $sim->objects('charge');
+my $from = $node->sql("SELECT extract(epoch FROM '$middle'::timestamptz)::bigint");
+my $expected = grep { $_->{created} >= $from } $sim->objects('charge');
 is($node->sql("SELECT count(*) FROM $schema.charges"), $expected, 'created_after takes its second and later');
 is($node->status('acme')->{syncStatus}, 'pending', 'nor does a date limit');
 
