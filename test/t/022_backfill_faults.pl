@@ -15,8 +15,14 @@ $node->connect_team('acme', $sim->key);
 
 # 429, 500, 503, cut connections, cut bodies and truncated JSON, at random; and each sort of garbage.
 $sim->faults({ random => 0.2, match => { path => '^/v1/' } },
-	map { { match => { path => '^/v1/(invoices|charges)' }, probability => 0.03, action => { garbage => $_ } } }
-	  qw(binary truncated_json html empty));
+	(map { { match => { path => '^/v1/(invoices|charges)' }, probability => 0.03, action => { garbage => $_ } } }
+		qw(binary truncated_json html empty deep)),
+	(map { { match => { path => '^/v1/(customers|subscriptions)' }, probability => 0.03, action => $_ } }
+		{ status => 429, retry_after => 1, reason => 'endpoint-rate' }, { cut => 'headers' }, { bad_length => \1 },
+		{ slow_body => { bytes => 100_000, every_ms => 20 } }, { delay_ms => 300 }),
+	# Each sort once at least, whatever the dice say.
+	map { { match => { path => '^/v1/charges' }, count => 1, action => $_ } } { garbage => 'binary' },
+	  { status => 429, retry_after => 1 }, { status => 500 }, { cut => 'body' }, { oversize_bytes => 40_000_000 });
 my $run = $node->start_backfill('acme');
 is($node->run_ends($run), 'done', 'a backfill ends under 20% faults');
 my $faulty = 0;

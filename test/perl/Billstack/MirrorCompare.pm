@@ -56,7 +56,9 @@ my %moved = (
 my $json = Cpanel::JSON::XS->new->utf8->canonical->allow_nonref->allow_bignum;
 
 # compare_mirror(port => SIMULATOR, account => ID or undef, schema => NAME, query => sub { SQL -> lines },
-# kinds => [...], since => UNIX SECONDS or undef): a hash of objects, fields, differences (a list of texts).
+# kinds => [...], since => UNIX SECONDS or undef: only objects created then or later were copied, but of
+# children everything; gone => [ids that Stripe has deleted since they were copied]): a hash of objects,
+# fields, differences (a list of texts).
 sub compare_mirror
 {
 	my (%args) = @_;
@@ -65,6 +67,11 @@ sub compare_mirror
 	{
 		my $stripe = _stripe_objects($args{port}, $args{account}, $kind);
 		my $mirror = _mirror_rows($args{query}, $args{schema}, $table{$kind});
+		if (defined $args{since})
+		{
+			delete @$stripe{ grep { ($stripe->{$_}{created} // $args{since}) < $args{since} } keys %$stripe };
+		}
+		delete @$mirror{ @{ $args{gone} // [] } };
 		_compare_kind(\%seen, $kind, $stripe, $mirror);
 	}
 	return \%seen;
@@ -95,6 +102,9 @@ sub _mirror_rows
 		my ($name, $type) = @$_;
 		$type eq 'timestamp with time zone' && $name !~ /^_/ ? qq{extract(epoch FROM "$name")::bigint AS "$name"}
 		  : qq{"$name"} } @columns;
+	# What only the server can tell of a row's own columns.
+	$list .= q{, sha256(convert_to(_raw::text, 'UTF8')) = _digest AND _as_of <= _as_of_end
+		AND _synced_at IS NOT NULL AND _api_version IS NOT NULL AS _sound};
 	my %row;
 	# Base64, because _raw keeps Stripe's line breaks and a row must stay on its line.
 	for my $line ($query->(qq{SELECT translate(encode(convert_to(row_to_json(t)::text, 'UTF8'), 'base64'), E'\\n', '')
@@ -130,6 +140,7 @@ sub _compare_object
 {
 	my ($seen, $kind, $object, $row) = @_;
 	my $name = "$kind $object->{id}";
+	_expect($seen, "$name: digest, window and version", 1, $row->{_sound} ? 1 : 0);
 	_expect($seen, "$name._raw", $json->encode($object), $json->encode($row->{_raw}));
 	for my $column (sort grep { !/^_/ } keys %$row)
 	{
@@ -152,9 +163,18 @@ sub _canonical
 {
 	my ($value, $type) = @_;
 	return 'null' unless defined $value;
+	$value = _without_nul($value);
 	return $value ? 'true' : 'false' if $type eq 'boolean';
 	return "$value" if $type =~ /^(bigint|numeric|text)/ || !ref $value;
 	return $json->encode($value);
+}
+
+# The server's text cannot hold U+0000; U+FFFD stands for it in columns, not in _raw.
+sub _without_nul
+{
+	my ($value) = @_;
+	return { map { _without_nul($_) } %$value } if ref $value eq 'HASH';
+	return ref $value ? $value : $value =~ s/\0/\x{FFFD}/gr;
 }
 
 sub _expect

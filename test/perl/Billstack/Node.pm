@@ -3,6 +3,7 @@ package Billstack::Node;
 use strict;
 use warnings;
 use parent -norequire, 'PostgreSQL::Test::Cluster';
+use Billstack::MirrorCompare qw(compare_mirror);
 use Cpanel::JSON::XS;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
@@ -113,6 +114,19 @@ sub error_of
 	my %error = (sqlstate => $1, message => $2);
 	$error{lc $1} = $2 while $stderr =~ /^(DETAIL|HINT): +(.*)$/mg;
 	return \%error;
+}
+
+# A test: the mirror holds what the simulator holds, field by field. Further options: see compare_mirror().
+sub equals_stripe
+{
+	my ($self, $simulator, $schema, $name, %options) = @_;
+	my $database = delete $options{database};
+	my $seen = compare_mirror(port => $simulator->port, schema => $schema,
+		query => sub { return split /\n/, $self->sql($_[0], $database) }, %options);
+	my @differences = @{ $seen->{differences} };
+	Test::More::diag($_) for splice @{ $seen->{differences} }, 0, 20;
+	return Test::More::ok(!@differences && $seen->{objects} > 0, sprintf
+		'%s: %d objects, %d fields compared, %d differences', $name, @$seen{ 'objects', 'fields' }, scalar @differences);
 }
 
 # xmin of every row of a team's mirror: {"table id" => xmin}.
