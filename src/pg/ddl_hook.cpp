@@ -1,7 +1,8 @@
 // DROP DATABASE, RENAME, SET TABLESPACE and CREATE DATABASE ... TEMPLATE fail while anybody is
-// connected. The hook asks the worker of that database to leave, keeps it away until the command's
-// transaction has ended, and lets the launcher look again then, whether the command succeeded or
-// not.
+// connected; DROP and ALTER EXTENSION lock tables the worker reads, in an order of their own, and
+// would be the victims of a deadlock. The hook asks the worker of that database to leave, keeps it
+// away until the command's transaction has ended, and lets the launcher look again then, whether
+// the command succeeded or not.
 #include "pg/ddl_hook.hpp"
 
 #include "pg/shared_state.hpp"
@@ -149,6 +150,32 @@ bool touches_extension(Node *tree) {
     }
 }
 
+// DROP or ALTER of our own extension, by somebody who may do it.
+bool changes_billstack(Node *tree) {
+    bool named = false;
+    if (nodeTag(tree) == T_DropStmt && touches_extension(tree)) {
+        ListCell *cell = nullptr;
+        foreach (cell, reinterpret_cast<DropStmt *>(tree)->objects) {
+            named = named || strcmp(strVal(lfirst(cell)), "billstack") == 0;
+        }
+    } else if (nodeTag(tree) == T_AlterExtensionStmt) {
+        named = strcmp(reinterpret_cast<AlterExtensionStmt *>(tree)->extname, "billstack") == 0;
+    }
+    Oid extension = named ? get_extension_oid("billstack", true) : InvalidOid;
+    return OidIsValid(extension) && owns_extension(extension, GetUserId());
+}
+
+// The database whose worker has to leave for the command; InvalidOid: none.
+Oid database_to_hold(Node *tree) {
+    bool template_only = false;
+    const char *name = database_wanted(tree, template_only);
+    if (name == nullptr) {
+        return changes_billstack(tree) ? MyDatabaseId : InvalidOid;
+    }
+    Oid database = get_database_oid(name, true);
+    return OidIsValid(database) && may_run(database, template_only) ? database : InvalidOid;
+}
+
 void run_next(PlannedStmt *statement, const char *text, bool read_only,
               ProcessUtilityContext context, ParamListInfo params, QueryEnvironment *environment,
               DestReceiver *receiver, QueryCompletion *completion) {
@@ -161,13 +188,10 @@ void process_utility(PlannedStmt *statement, const char *text, bool read_only,
                      ProcessUtilityContext context, ParamListInfo params,
                      QueryEnvironment *environment, DestReceiver *receiver,
                      QueryCompletion *completion) {
-    bool template_only = false;
-    bool extension = touches_extension(statement->utilityStmt);
-    const char *name = database_wanted(statement->utilityStmt, template_only);
-    Oid database = name != nullptr ? get_database_oid(name, true) : InvalidOid;
-    if (!OidIsValid(database) || !may_run(database, template_only)) {
+    Oid database = database_to_hold(statement->utilityStmt);
+    if (!OidIsValid(database)) {
         run_next(statement, text, read_only, context, params, environment, receiver, completion);
-        if (extension) {
+        if (touches_extension(statement->utilityStmt)) {
             worker_entry([] { wake_worker_at_commit(); });
         }
         return;
@@ -181,6 +205,9 @@ void process_utility(PlannedStmt *statement, const char *text, bool read_only,
     {
         hold(database);
         run_next(statement, text, read_only, context, params, environment, receiver, completion);
+        if (touches_extension(statement->utilityStmt)) {
+            worker_entry([] { wake_worker_at_commit(); });
+        }
     }
     PG_CATCH();
     {

@@ -19,6 +19,14 @@ inline bool owns_database(Oid database, Oid role) {
 #endif
 }
 
+inline bool owns_extension(Oid extension, Oid role) {
+#if PG_VERSION_NUM >= 160000
+    return object_ownercheck(ExtensionRelationId, extension, role);
+#else
+    return pg_extension_ownercheck(extension, role);
+#endif
+}
+
 inline bool may_create_in_database(Oid database, Oid role) {
 #if PG_VERSION_NUM >= 160000
     return object_aclcheck(DatabaseRelationId, database, role, ACL_CREATE) == ACLCHECK_OK;

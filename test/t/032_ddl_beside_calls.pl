@@ -88,7 +88,7 @@ sub end_call
 }
 
 # Runs a command and says how long it took.
-sub takes_at_most_a_second
+sub is_quick
 {
 	my ($command, $name, $session) = @_;
 	$session //= $control;
@@ -96,7 +96,9 @@ sub takes_at_most_a_second
 	my $answer = $session->answer;
 	my $seconds = $answer->{at} - $session->sent_at;
 	is($answer->{sqlstate}, undef, "$name: done") or diag $answer->{message};
-	return cmp_ok($seconds, '<=', 1, sprintf '%s: %.0f ms', $name, 1000 * $seconds);
+	# Copying a database is work for the disk; the server itself would wait 5 s for others to leave.
+	my $most = $command =~ /^CREATE DATABASE/ ? 3 : 1;
+	return cmp_ok($seconds, '<=', $most, sprintf '%s: %.0f ms', $name, 1000 * $seconds);
 }
 
 make_database('app');
@@ -106,7 +108,7 @@ my $caller = hanging_call('app');
 my $worker = worker_of('app');
 
 # Another database
-takes_at_most_a_second('DROP DATABASE unrelated', 'DROP DATABASE of another database');
+is_quick('DROP DATABASE unrelated', 'DROP DATABASE of another database');
 is(worker_of('app'), $worker, '... the worker stays');
 ok(!$caller->has_answer, '... and the call goes on');
 
@@ -129,14 +131,14 @@ ok(!$caller->has_answer, '... so does the call');
 end_call($caller);
 
 # Commands that need the database for themselves, with the worker and its hanging pages there.
-takes_at_most_a_second('CREATE DATABASE twin TEMPLATE app', 'CREATE DATABASE ... TEMPLATE');
+is_quick('CREATE DATABASE twin TEMPLATE app', 'CREATE DATABASE ... TEMPLATE');
 workers_become('app', '... the worker is back, the copy has none');
 wait_for(5, sub { hanging() > 0 });
-takes_at_most_a_second('ALTER DATABASE app RENAME TO renamed', 'RENAME');
+is_quick('ALTER DATABASE app RENAME TO renamed', 'RENAME');
 workers_become('renamed', '... the worker is back under the new name');
 wait_for(5, sub { hanging() > 0 });
 $control->value(q{CREATE TABLESPACE room LOCATION ''});
-takes_at_most_a_second('ALTER DATABASE renamed SET TABLESPACE room', 'SET TABLESPACE');
+is_quick('ALTER DATABASE renamed SET TABLESPACE room', 'SET TABLESPACE');
 workers_become('renamed', '... the worker is back');
 wait_for(5, sub { hanging() > 0 });
 ok(hanging() > 0, '... and its backfill has gone on asking Stripe');
@@ -156,15 +158,15 @@ $control->value('ROLLBACK');
 workers_become('renamed', 'rolled back: it is there again');
 
 wait_for(5, sub { hanging() > 0 });
-takes_at_most_a_second('DROP DATABASE renamed', 'DROP DATABASE of this database, its worker alone there');
+is_quick('DROP DATABASE renamed', 'DROP DATABASE of this database, its worker alone there');
 workers_become('', '... no worker is left');
-takes_at_most_a_second('DROP DATABASE twin', 'DROP DATABASE of the copy');
+is_quick('DROP DATABASE twin', 'DROP DATABASE of the copy');
 ok(wait_for(2, sub { hanging() == 0 }), 'no request is left either');
 
 make_database('app');
 start_backfill('app');
 $caller = hanging_call('app');
-takes_at_most_a_second('DROP DATABASE app WITH (FORCE)', 'DROP DATABASE ... WITH (FORCE) beside a call');
+is_quick('DROP DATABASE app WITH (FORCE)', 'DROP DATABASE ... WITH (FORCE) beside a call');
 # The worker leaves and the session is terminated at once: the call may hear of either first.
 my $told = $caller->answer->{sqlstate};
 $told = $caller->answer->{sqlstate} if $told eq 'BS503';
@@ -175,7 +177,7 @@ workers_become('', '... no worker is left');
 # for itself without naming it.
 run_sql('template1', 'CREATE EXTENSION billstack');
 workers_become('template1', 'the extension in template1: a worker');
-takes_at_most_a_second('CREATE DATABASE child', 'CREATE DATABASE without TEMPLATE');
+is_quick('CREATE DATABASE child', 'CREATE DATABASE without TEMPLATE');
 run_sql('template1', 'DROP EXTENSION billstack');
 workers_become('', 'DROP EXTENSION in template1: no worker');
 $control->value('DROP DATABASE child');
@@ -185,7 +187,7 @@ make_database('app');
 $caller = hanging_call('app');
 my $session = Billstack::Session->new($node, 'app');
 $session->value(q{SET client_min_messages = warning});
-takes_at_most_a_second('DROP EXTENSION billstack CASCADE', 'DROP EXTENSION beside a call', $session);
+is_quick('DROP EXTENSION billstack CASCADE', 'DROP EXTENSION beside a call', $session);
 ok(wait_for(1, sub { workers() eq '' }), '... the worker leaves within a second');
 is($caller->answer->{sqlstate}, 'BS503', '... the call is told');
 $caller->close;
