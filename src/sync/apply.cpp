@@ -16,14 +16,30 @@ std::vector<Row> rows_of(const json::ListPage &page) {
     return rows;
 }
 
+// A row to write, for children with the id of the parent in whose list it was.
+struct Incoming {
+    Row row;
+    std::string_view parent;
+};
+
+std::vector<Incoming> incoming_of(const std::vector<Row> &rows, std::string_view parent = {}) {
+    std::vector<Incoming> incoming;
+    incoming.reserve(rows.size());
+    for (const Row &row : rows) {
+        incoming.push_back({row, parent});
+    }
+    return incoming;
+}
+
 // Sorted by id, an id only once: one statement may not touch a row twice, and a fixed order keeps
 // two writers from deadlocking.
-void sort_unique(std::vector<Row> &rows) {
+void sort_unique(std::vector<Incoming> &rows) {
     std::stable_sort(rows.begin(), rows.end(),
-                     [](const Row &a, const Row &b) { return a.id < b.id; });
-    rows.erase(std::unique(rows.begin(), rows.end(),
-                           [](const Row &a, const Row &b) { return a.id == b.id; }),
-               rows.end());
+                     [](const Incoming &a, const Incoming &b) { return a.row.id < b.row.id; });
+    rows.erase(
+        std::unique(rows.begin(), rows.end(),
+                    [](const Incoming &a, const Incoming &b) { return a.row.id == b.row.id; }),
+        rows.end());
 }
 
 // The ids whose incoming state was written or is stored already; the rest is older than the mirror.
@@ -31,17 +47,22 @@ struct Outcome {
     std::set<std::string_view> changed; // written, and stored before in another state
     std::set<std::string_view> fresh;   // written, not stored before
     std::set<std::string_view> unchanged;
+
+    // Else the mirror holds a newer parent, and with it newer children.
+    bool knows(std::string_view id) const {
+        return unchanged.contains(id) || changed.contains(id) || fresh.contains(id);
+    }
 };
 
-Outcome write_rows(MirrorStore &store, const stripe::Kind &kind, std::vector<Row> rows,
+Outcome write_rows(MirrorStore &store, const stripe::Kind &kind, std::vector<Incoming> rows,
                    const AsOf &as_of, Source source, const std::string &api_version,
                    ApplyReport &report) {
     Outcome outcome;
     sort_unique(rows);
     std::vector<std::string_view> ids;
     ids.reserve(rows.size());
-    for (const Row &row : rows) {
-        ids.push_back(row.id);
+    for (const Incoming &incoming : rows) {
+        ids.push_back(incoming.row.id);
     }
     std::vector<StoredState> stored = store.stored_states(kind, ids);
     RowBatch batch;
@@ -50,18 +71,20 @@ Outcome write_rows(MirrorStore &store, const stripe::Kind &kind, std::vector<Row
     batch.source = source;
     batch.api_version = api_version;
     for (std::size_t i = 0; i < rows.size(); ++i) {
-        switch (decide_read(stored[i], as_of, rows[i].digest)) {
+        const Row &row = rows[i].row;
+        switch (decide_read(stored[i], as_of, row.digest)) {
         case Decision::unchanged:
             ++report.unchanged;
-            outcome.unchanged.insert(rows[i].id);
+            outcome.unchanged.insert(row.id);
             break;
         case Decision::older:
             ++report.older;
             break;
         case Decision::unclear: // a refetch needs events; until they are applied the read stands
         case Decision::apply:
-            (stored[i].exists ? outcome.changed : outcome.fresh).insert(rows[i].id);
-            batch.rows.push_back(rows[i]);
+            (stored[i].exists ? outcome.changed : outcome.fresh).insert(row.id);
+            batch.rows.push_back(row);
+            batch.parents.push_back(rows[i].parent);
             break;
         }
     }
@@ -74,7 +97,7 @@ Outcome write_rows(MirrorStore &store, const stripe::Kind &kind, std::vector<Row
 
 // One child list of a page: which parents are looked at, which of their children exist now.
 struct ListWork {
-    std::vector<Row> embedded;
+    std::vector<Incoming> embedded;
     std::vector<std::string_view> changed_parents; // a child of theirs may have gone
     std::vector<std::string_view> kept;
 };
@@ -84,9 +107,8 @@ void gather_embedded(const FetchedPage &page, const stripe::ChildList &list, con
     for (const ParentLists &parent : page.parents) {
         std::string_view id = page.rows[parent.parent].id;
         bool unchanged = outcome.unchanged.contains(id);
-        bool changed = outcome.changed.contains(id);
-        if (!unchanged && !changed && !outcome.fresh.contains(id)) {
-            continue; // the mirror holds a newer parent, and with it newer children
+        if (!outcome.knows(id)) {
+            continue;
         }
         for (const ChildRows &rows : parent.lists) {
             if (rows.list != &list || !rows.present) {
@@ -100,7 +122,7 @@ void gather_embedded(const FetchedPage &page, const stripe::ChildList &list, con
                 work.changed_parents.push_back(id);
             }
             for (const Row &row : rows.rows) {
-                work.embedded.push_back(row);
+                work.embedded.push_back({row, id});
                 work.kept.push_back(row.id);
             }
         }
@@ -118,13 +140,14 @@ void apply_list(MirrorStore &store, FetchedPage &page, const stripe::ChildList &
         write_rows(store, *list.kind, work.embedded, page.as_of, source, api_version, children);
     }
     for (const std::unique_ptr<ChildPage> &more : page.more) {
-        if (more->list != &list) {
+        if (more->list != &list || !outcome.knows(more->parent_id)) {
             continue;
         }
         for (const Row &row : more->rows) {
             work.kept.push_back(row.id);
         }
-        write_rows(store, *list.kind, more->rows, more->as_of, source, api_version, children);
+        write_rows(store, *list.kind, incoming_of(more->rows, more->parent_id), more->as_of, source,
+                   api_version, children);
         latest.end = std::max(latest.end, more->as_of.end);
     }
     report.changed += children.changed;
@@ -158,8 +181,8 @@ ApplyReport apply_page(MirrorStore &store, FetchedPage &page, Source source,
     if (page.rows.empty()) {
         return report;
     }
-    Outcome outcome =
-        write_rows(store, *page.kind, page.rows, page.as_of, source, api_version, report);
+    Outcome outcome = write_rows(store, *page.kind, incoming_of(page.rows), page.as_of, source,
+                                 api_version, report);
     for (const stripe::ChildList &list : page.kind->children) {
         apply_list(store, page, list, outcome, source, api_version, report);
     }
