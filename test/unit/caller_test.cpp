@@ -1,5 +1,6 @@
 // The Caller with a transport and a clock that the test owns; every row of the retry table.
 #include "core/error.hpp"
+#include "fake_transport.hpp"
 #include "stripe/caller.hpp"
 
 #include <gtest/gtest.h>
@@ -11,62 +12,10 @@ namespace {
 using core::Milliseconds;
 using http::Failure;
 using http::Response;
-
-class TestClock final : public core::Clock {
-  public:
-    core::MonoTime mono() const override {
-        return core::MonoTime(std::chrono::hours(1000)) + passed;
-    }
-    std::int64_t unix_us() const override { return 77; } // must not matter
-    Milliseconds passed{0};
-};
-
-class FakeTransport final : public http::Transport {
-  public:
-    http::RequestId start(http::Request request) override {
-        requests.push_back(std::move(request));
-        open.insert({requests.size(), true});
-        return requests.size();
-    }
-    void cancel(http::RequestId id) override {
-        open.erase(id);
-        ++cancelled;
-    }
-    std::size_t in_flight() const override { return open.size(); }
-    int poll_fd() const override { return -1; }
-    std::optional<Milliseconds> next_timeout() const override { return timeout; }
-    void step(std::vector<http::Completion> &out) override {
-        for (auto &item : ready)
-            out.push_back(std::move(item));
-        ready.clear();
-    }
-    void answer(http::RequestId id, Response response) {
-        ASSERT_EQ(open.erase(id), 1U);
-        ready.push_back({id, std::move(response)});
-    }
-
-    std::vector<http::Request> requests; // the id is the place, from 1
-    std::map<http::RequestId, bool> open;
-    std::vector<http::Completion> ready;
-    std::optional<Milliseconds> timeout;
-    int cancelled = 0;
-};
-
-Response answered(int status, const std::string &body = "{}",
-                  std::vector<std::pair<std::string, std::string>> headers = {}) {
-    Response response;
-    response.status = status;
-    response.body = body;
-    response.headers = std::move(headers);
-    return response;
-}
-
-Response failed(Failure failure, const std::string &text = "gone") {
-    Response response;
-    response.failure = failure;
-    response.failure_text = text;
-    return response;
-}
+using test::answered;
+using test::failed;
+using test::FakeTransport;
+using test::TestClock;
 
 Call call_of(const std::string &method = "GET", Priority priority = Priority::background) {
     Call call;
