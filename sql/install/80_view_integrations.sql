@@ -22,7 +22,10 @@ SELECT i.team,
             THEN pg_catalog.concat('this database is a copy of the one in which team "', i.team, '" was connected; call billstack.arm(''', i.team, ''') to activate it here')
             ELSE i.last_error END AS last_error,
        i.schema_name,
-       EXISTS (SELECT FROM pg_catalog.pg_namespace AS n WHERE n.oid OPERATOR(pg_catalog.=) i.schema_oid) AS schema_exists,
+       -- In a copy the stored OID is the original's, here perhaps a stranger's.
+       EXISTS (SELECT FROM pg_catalog.pg_namespace AS n
+                WHERE CASE WHEN here.is_copy THEN n.nspname OPERATOR(pg_catalog.=) i.schema_name
+                           ELSE n.oid OPERATOR(pg_catalog.=) i.schema_oid END) AS schema_exists,
        i.owner_name AS owner,
        i.created_at
   FROM billstack_internal.integration AS i

@@ -39,7 +39,7 @@ BILLSTACK_SQL_FUNCTION(billstack_status) {
     answer.set("connected", true)
         .set("isActive", integration.is_active && !integration.is_copy())
         .set("syncStatus", integration.shown_sync_status())
-        .set("schemaExists", schema_exists(integration.schema_oid))
+        .set("schemaExists", mirror_exists(integration))
         .set("accountName", integration.account.name)
         .set("keyValid", integration.key_valid)
         .set("accountId", integration.account.id)

@@ -245,6 +245,11 @@ bool schema_exists(Oid schema) {
            call([&] { return SearchSysCacheExists1(NAMESPACEOID, ObjectIdGetDatum(schema)); });
 }
 
+bool mirror_exists(const Integration &integration) {
+    return integration.is_copy() ? OidIsValid(oid_of_schema(integration.schema_name))
+                                 : schema_exists(integration.schema_oid);
+}
+
 void check_mirror_target(const std::string &schema, bool adopt) {
     Oid existing = oid_of_schema(schema);
     if (!OidIsValid(existing)) {
