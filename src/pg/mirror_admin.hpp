@@ -43,8 +43,9 @@ void change_mirror_owner(const Integration &integration, const std::string &role
 // there is none. owner_name gets its owner. Throws core::Error(not_allowed) for another's schema.
 Oid find_mirror_by_name(const std::string &schema, std::string &owner_name);
 bool schema_exists(Oid schema);
-// Whether the integration's schema is there: in a copied database by its name, because the stored OID
-// is that of the original.
+
+// Whether the integration's schema is there: in a copied database by its name, because the stored
+// OID is that of the original.
 bool mirror_exists(const Integration &integration);
 
 } // namespace billstack::pg
