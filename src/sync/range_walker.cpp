@@ -176,7 +176,6 @@ void RangeWalker::accept_list_page(stripe::CallResult &result) {
     page->last = !list.has_more() || list.objects().empty();
     fetched_ = page->after;
     all_fetched_ = page->last;
-    failures_ = 0;
     error_.clear();
     pages_.push_back(std::move(page));
     PendingPage &added = *pages_.back();
@@ -296,6 +295,7 @@ void RangeWalker::page_written() {
     bool last = pages_.front()->last;
     written_ = pages_.front()->after;
     pages_.pop_front();
+    failures_ = 0; // not before: a list may be readable while its children are not
     if (last) {
         state_ = State::done;
     }
