@@ -11,16 +11,20 @@ namespace {
 // A transaction of the worker on the extension's own tables, as their owner.
 class StoreTransaction {
   public:
-    StoreTransaction() : user_(extension_owner(), UserContext::Rights::plain) {}
+    StoreTransaction() {
+        user_.emplace(extension_owner(), UserContext::Rights::plain);
+        spi_.emplace();
+    }
     void commit() {
         spi_.reset();
+        user_.reset();
         transaction_.commit();
     }
 
   private:
     Transaction transaction_;
-    UserContext user_;
-    std::optional<SpiSession> spi_{std::in_place};
+    std::optional<UserContext> user_;
+    std::optional<SpiSession> spi_;
 };
 
 // The key stays sealed in the table; it is opened for the length of the run.
@@ -50,6 +54,10 @@ Oid require_mirror_owner(const OpenRun &run) {
     return owner;
 }
 
+constexpr int most_write_failures = 5;
+// A user's trigger may take its time, but not the worker's: other teams wait for it.
+constexpr int longest_page_ms = 30000;
+
 bool is_lock_trouble(const PgError &error) {
     return error.sqlstate() == ERRCODE_LOCK_NOT_AVAILABLE ||
            error.sqlstate() == ERRCODE_T_R_DEADLOCK_DETECTED ||
@@ -59,7 +67,12 @@ bool is_lock_trouble(const PgError &error) {
 
 } // namespace
 
+bool BackfillService::refresh_due() const {
+    return refresh_at_ && clock_.mono() >= *refresh_at_;
+}
+
 void BackfillService::refresh() {
+    refresh_at_.reset();
     std::vector<OpenRun> open;
     {
         StoreTransaction transaction;
@@ -83,8 +96,8 @@ void BackfillService::refresh() {
 }
 
 void BackfillService::activate(OpenRun run) {
-    if (!run.armed) {
-        return; // a restored or copied database stays silent until arm()
+    if (!run.armed || run.mirror_version < stripe::mirror_version) {
+        return; // silent until arm(); waits until its mirror is upgraded
     }
     try {
         auto active = std::make_unique<Active>();
@@ -106,6 +119,11 @@ void BackfillService::activate(OpenRun run) {
         runs_.push_back(std::move(active));
     } catch (const core::Error &error) {
         reject(run, error);
+    } catch (const PgError &error) {
+        if (!is_lock_trouble(error)) {
+            throw;
+        }
+        refresh_at_ = clock_.mono() + std::chrono::seconds(1);
     }
 }
 
@@ -131,9 +149,25 @@ void BackfillService::on_result(stripe::CallResult result) {
 
 void BackfillService::work() {
     for (auto &active : runs_) {
-        work_on(*active);
+        try {
+            work_on(*active);
+        } catch (const PgError &error) {
+            // A row of this run or its integration that somebody has locked: this run waits, the
+            // others and the network go on.
+            if (!is_lock_trouble(error)) {
+                throw;
+            }
+            pause(*active, error.what());
+        }
     }
     std::erase_if(runs_, [](const auto &active) { return active->gone; });
+}
+
+void BackfillService::pause(Active &active, const std::string &reason) {
+    int seconds = std::min(30, 1 << std::min(active.pauses++, 5));
+    active.paused = clock_.mono() + std::chrono::seconds(seconds);
+    log(LOG, "billstack backfill of " + active.run.schema_name + " pauses for " +
+                 std::to_string(seconds) + " s: " + reason);
 }
 
 bool BackfillService::busy() const {
@@ -216,26 +250,26 @@ void BackfillService::note_trouble(Active &active, const std::string &trouble) {
     active.trouble = trouble;
 }
 
-// Trouble with a lock, a trigger or the disk concerns this run alone: it pauses, the page stays.
+// Trouble with a lock, a trigger or the disk concerns this run alone: it pauses, the page stays. A
+// page that cannot be read as objects is fetched again.
 void BackfillService::write_page(Active &active, sync::RangeWalker &walker) {
     std::string trouble;
     try {
         write_in_transaction(active, walker);
         active.write_failures = 0;
+        active.pauses = 0;
     } catch (const PgError &error) {
-        int seconds = std::min(30, 1 << std::min(active.write_failures++, 5));
-        active.paused = clock_.mono() + std::chrono::seconds(seconds);
-        if (!is_lock_trouble(error) && active.write_failures >= 5) {
+        trouble = "writing waits: " + std::string(error.what());
+        pause(active, error.what());
+        if (!is_lock_trouble(error) && ++active.write_failures >= most_write_failures) {
             std::string reason = "writing " + std::string(walker.kind().table) +
                                  " failed: " + error.what() + " (" + error.sqlstate_text() + ")";
-            active.paused.reset();
             active.gone = true;
             reject(active.run, core::Error(core::Code::internal, reason));
             return;
         }
-        trouble = "writing waits: " + std::string(error.what());
-        log(LOG, "billstack backfill of " + active.run.schema_name + " pauses for " +
-                     std::to_string(seconds) + " s: " + error.what());
+    } catch (const core::Error &error) {
+        walker.page_unreadable(error.message);
     }
     note_trouble(active, trouble);
 }
@@ -256,6 +290,7 @@ void BackfillService::write_in_transaction(Active &active, sync::RangeWalker &wa
         });
         sync::ApplyReport report;
         {
+            TimeLimit limit(longest_page_ms);
             UserContext owner(active.owner, UserContext::Rights::restricted);
             report = sync::apply_page(*active.mirror, *page.fetched, sync::Source::backfill,
                                       config::api_version());
@@ -277,7 +312,7 @@ void BackfillService::finish(Active &active) {
 }
 
 std::optional<core::MonoTime> BackfillService::next_retry() const {
-    std::optional<core::MonoTime> earliest;
+    std::optional<core::MonoTime> earliest = refresh_at_;
     for (const auto &active : runs_) {
         auto at = active->paused ? active->paused : active->backfill->next_retry();
         if (at && (!earliest || *at < *earliest)) {

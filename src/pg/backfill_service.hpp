@@ -13,6 +13,8 @@ class BackfillService {
 
     // Reads the table of runs: starts new ones, drops those that are no longer open.
     void refresh();
+    bool refresh_due() const;             // a run could not be started because of a lock
+    void forget_runs() { runs_.clear(); } // their ranges stay as they stand in the table
     bool owns(stripe::CallId id) const;
     void on_result(stripe::CallResult result);
     // Lets runs submit calls, writes at most one page a run, ends finished runs.
@@ -33,12 +35,14 @@ class BackfillService {
         std::string trouble;                  // of the whole run, as it stands in the table
         bool gone = false;                    // canceled or disconnected: forget it
         std::optional<core::MonoTime> paused; // writing failed; tried again then
-        int write_failures = 0;
+        int pauses = 0;                       // in a row
+        int write_failures = 0;               // in a row, locks not counted
     };
     void activate(OpenRun run);
     void reject(const OpenRun &run, const core::Error &error);
     void work_on(Active &active);
     bool is_busy(const Active &active) const;
+    void pause(Active &active, const std::string &reason);
     void note_start(Active &active);
     void note_errors(Active &active);
     void note_trouble(Active &active, const std::string &trouble);
@@ -49,6 +53,7 @@ class BackfillService {
     stripe::Caller &caller_;
     const core::Clock &clock_;
     std::vector<std::unique_ptr<Active>> runs_;
+    std::optional<core::MonoTime> refresh_at_;
 };
 
 } // namespace billstack::pg

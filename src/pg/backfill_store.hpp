@@ -15,6 +15,7 @@ struct OpenRun {
     std::string schema_name;
     Oid schema_oid = InvalidOid;
     bool armed = false; // the integration belongs to this very database
+    int mirror_version = 0;
     bool complete = false;
     bool start_known = false;
     std::vector<std::string> objects;

@@ -94,6 +94,12 @@ core::Error already_running(const Integration &integration, std::int64_t run_id)
         "Wait for it, or stop it with billstack.cancel_backfill().");
 }
 
+DatabaseEntry *look_for_entry() {
+    SharedState &state = require_shared_state();
+    SpinGuard guard(state);
+    return find_entry(state, MyDatabaseId);
+}
+
 // Arguments of both: team, objects, created_after, integration.
 Started start_run(Args &args) {
     std::string team = args.text(0, "team");
@@ -122,6 +128,9 @@ Started start_run(Args &args) {
         started.run_id = *made;
     }
     wake_worker_at_commit();
+    if (look_for_entry() == nullptr) {
+        wake_launcher_at_commit(); // it does not know this database yet
+    }
     return started;
 }
 

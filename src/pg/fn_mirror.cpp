@@ -1,7 +1,9 @@
 // billstack.upgrade_mirror, set_owner and arm: the mirror as a whole, and where it may be fed.
 #include "pg/access.hpp"
+#include "pg/extension_mark.hpp"
 #include "pg/integration_store.hpp"
 #include "pg/mirror_admin.hpp"
+#include "pg/scope.hpp"
 #include "pg/wake.hpp"
 
 namespace billstack::pg {
@@ -86,6 +88,15 @@ BILLSTACK_SQL_FUNCTION(billstack_set_owner) {
     return return_jsonb(answer);
 }
 
+// A copy made with TEMPLATE lacks the mark by which the launcher finds databases.
+static void start_worker_of_copy() {
+    UserContext user(extension_owner(), UserContext::Rights::plain);
+    if (owns_database(MyDatabaseId, extension_owner())) {
+        set_extension_mark();
+    }
+    wake_launcher_at_commit();
+}
+
 BILLSTACK_SQL_FUNCTION(billstack_arm) {
     std::string team = args.text(0, "team");
     require_team(team, Need::act);
@@ -94,7 +105,7 @@ BILLSTACK_SQL_FUNCTION(billstack_arm) {
     for (const Integration &integration : load_integrations(team, std::nullopt)) {
         list.append(arm_one(integration));
     }
-    wake_worker_at_commit();
+    start_worker_of_copy();
     json::Node answer = json::Node::object();
     answer.set("success", true).set("team", team).set("integrations", std::move(list));
     return return_jsonb(answer);

@@ -228,8 +228,8 @@ void collect_orphans(SharedState &state) {
     SpinGuard guard(state);
     for (int i = 0; i < max_databases; ++i) {
         DatabaseEntry &entry = state.databases[i];
-        if (handles[i] == nullptr && entry.state == DatabaseState::running &&
-            entry.worker_pid == 0) {
+        if (handles[i] == nullptr && entry.worker_pid == 0 &&
+            (entry.state == DatabaseState::running || entry.state == DatabaseState::starting)) {
             entry.state = DatabaseState::absent;
         }
     }

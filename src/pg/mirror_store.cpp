@@ -178,6 +178,7 @@ SpiMirrorStore::stored_states(const stripe::Kind &kind, const std::vector<std::s
         std::memcpy(state.digest.data(), digest.data(),
                     std::min(digest.size(), state.digest.size()));
         state.deleted = rows.boolean(row, 5);
+        state.source = sync::source_of(rows.text(row, 6));
     }
     return states;
 }

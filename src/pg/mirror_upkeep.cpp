@@ -1,5 +1,6 @@
 #include "pg/mirror_upkeep.hpp"
 
+#include "pg/access.hpp"
 #include "pg/integration_store.hpp"
 #include "pg/log.hpp"
 #include "pg/mirror_admin.hpp"
@@ -10,6 +11,7 @@ namespace billstack::pg {
 namespace {
 
 using Name = std::pair<std::string, std::string>;
+constexpr const char *trouble = "the mirror could not be upgraded: ";
 
 std::vector<Name> find_outdated() {
     Transaction transaction;
@@ -18,42 +20,70 @@ std::vector<Name> find_outdated() {
     return names;
 }
 
-void upgrade(const Name &name) {
+// False for a copy of another database.
+bool upgrade(const Name &name) {
     Transaction transaction;
+    bool done = false;
     for (const Integration &integration : load_integrations(name.first, name.second)) {
-        if (!integration.is_copy()) {
-            upgrade_mirror(integration, "1s");
+        if (integration.is_copy()) {
+            continue;
         }
+        upgrade_mirror(integration, "1s");
+        apply_access_to_schema(integration.team, integration.schema_name);
+        if (integration.last_error && integration.last_error->starts_with(trouble)) {
+            store_last_error(integration.id, std::nullopt);
+        }
+        done = true;
     }
     transaction.commit();
+    return done;
 }
 
 void note_failure(const Name &name, const std::string &reason) {
-    std::string text = "the mirror could not be upgraded: " + reason;
     Transaction transaction;
     for (const Integration &integration : load_integrations(name.first, name.second)) {
-        store_last_error(integration.id, text);
+        store_last_error(integration.id, trouble + reason);
     }
     transaction.commit();
-    log(LOG, "billstack: team \"" + name.first + "\": " + text);
+    log(LOG, "billstack: team \"" + name.first + "\": " + trouble + reason);
 }
 
 } // namespace
 
-void upgrade_outdated_mirrors() {
+bool MirrorUpkeep::step() {
     for (const Name &name : find_outdated()) {
+        auto waits = retry_at_.find(name);
+        if (waits != retry_at_.end() && clock_.mono() < waits->second) {
+            continue;
+        }
         std::string reason;
         try {
-            upgrade(name);
+            if (!upgrade(name)) {
+                continue;
+            }
+            retry_at_.erase(name);
         } catch (const PgError &error) {
             reason = error.what();
         } catch (const core::Error &error) {
             reason = error.message;
         }
         if (!reason.empty()) {
+            retry_at_[name] = clock_.mono() + std::chrono::minutes(1);
             note_failure(name, reason);
         }
+        return true;
     }
+    return false;
+}
+
+std::optional<core::MonoTime> MirrorUpkeep::next_retry() const {
+    std::optional<core::MonoTime> earliest;
+    for (const auto &[name, at] : retry_at_) {
+        if (!earliest || at < *earliest) {
+            earliest = at;
+        }
+    }
+    return earliest;
 }
 
 } // namespace billstack::pg

@@ -1,5 +1,6 @@
 #include "pg/requests.hpp"
 
+#include "pg/scope.hpp"
 #include "pg/shared_state.hpp"
 #include "pg/slot_codec.hpp"
 
@@ -13,6 +14,11 @@ constexpr int worker_start_patience_ms = 10000;
 
 bool exit_callback_registered = false;
 
+void give_back(SharedState &state, RequestSlot &slot) noexcept {
+    SpinGuard guard(state);
+    slot.state = SlotState::free;
+}
+
 // Gives back what this process holds. A slot the worker has is freed by the worker, who learns that
 // nobody waits any more.
 void release_own_slots() noexcept {
@@ -21,9 +27,9 @@ void release_own_slots() noexcept {
         return;
     }
     int worker = -1;
-    {
-        SpinGuard guard(*state);
-        for (RequestSlot &slot : state->slots) {
+    for (RequestSlot &slot : state->slots) {
+        {
+            SpinGuard guard(*state);
             if (slot.state == SlotState::free || slot.state == SlotState::abandoned ||
                 slot.backend_pid != MyProcPid) {
                 continue;
@@ -32,11 +38,12 @@ void release_own_slots() noexcept {
                 slot.state = SlotState::abandoned;
                 DatabaseEntry *entry = find_entry(*state, slot.database);
                 worker = entry != nullptr && entry->worker_pid != 0 ? entry->worker_procno : -1;
-            } else {
-                core::wipe_memory(slot.request, slot.request_length);
-                slot.state = SlotState::free;
+                continue;
             }
+            slot.state = SlotState::filling; // nobody else touches it
         }
+        core::wipe_memory(slot.request, slot.request_length);
+        give_back(*state, slot);
     }
     set_latch_of(worker);
 }
@@ -142,6 +149,12 @@ WorkerPresence look_for_worker(SharedState &state, std::string &last_error) {
     return presence;
 }
 
+// The worker's last error may name what belongs to another team.
+bool may_read_errors() {
+    Oid owner = extension_owner();
+    return call([&] { return has_privs_of_role(GetUserId(), owner); });
+}
+
 void require_worker(SharedState &state) {
     TimestampTz give_up =
         TimestampTzPlusMilliseconds(GetCurrentTimestamp(), worker_start_patience_ms);
@@ -154,34 +167,37 @@ void require_worker(SharedState &state) {
         if (presence == WorkerPresence::none || GetCurrentTimestamp() >= give_up) {
             throw core::Error(
                 core::Code::not_ready, "the billstack worker of this database is not running",
-                last_error.empty() ? "The launcher starts one for each database that has the "
-                                     "extension, once CREATE EXTENSION has committed."
-                                   : "Its last error was: " + last_error,
+                last_error.empty() || !may_read_errors()
+                    ? "The launcher starts one for each database that has the "
+                      "extension, once CREATE EXTENSION has committed."
+                    : "Its last error was: " + last_error,
                 "Commit CREATE EXTENSION first; SELECT * FROM billstack.health() tells more.");
         }
         wait_for_latch(20);
     }
 }
 
-void queue(SharedState &state, RequestSlot &slot) {
+void nudge_worker(SharedState &state) {
     int worker = -1;
     {
         SpinGuard guard(state);
-        slot.state = SlotState::queued;
         DatabaseEntry *entry = find_entry(state, MyDatabaseId);
-        worker = entry != nullptr ? entry->worker_procno : -1;
+        worker = entry != nullptr && entry->worker_pid != 0 ? entry->worker_procno : -1;
     }
     set_latch_of(worker);
+}
+
+void queue(SharedState &state, RequestSlot &slot) {
+    {
+        SpinGuard guard(state);
+        slot.state = SlotState::queued;
+    }
+    nudge_worker(state);
 }
 
 bool is_answered(SharedState &state, const RequestSlot &slot) {
     SpinGuard guard(state);
     return slot.state == SlotState::answered;
-}
-
-void give_back(SharedState &state, RequestSlot &slot) {
-    SpinGuard guard(state);
-    slot.state = SlotState::free;
 }
 
 StripeAnswer wait_for_answer(SharedState &state, RequestSlot &slot) {
@@ -190,6 +206,7 @@ StripeAnswer wait_for_answer(SharedState &state, RequestSlot &slot) {
         wait_for_latch(1000);
         if (!is_answered(state, slot)) {
             require_worker(state);
+            nudge_worker(state);
         }
     }
     StripeAnswer answer = read_answer(slot);

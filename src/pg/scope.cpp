@@ -4,6 +4,8 @@ namespace billstack::pg {
 
 namespace {
 
+std::uint64_t transactions_begun = 0;
+
 // Undoing failed: the process state is not worth continuing with.
 [[noreturn]] void end_process(const char *what) noexcept {
     ereport(FATAL, (errcode(ERRCODE_INTERNAL_ERROR), errmsg_internal("%s", what)));
@@ -12,7 +14,12 @@ namespace {
 
 } // namespace
 
+std::uint64_t Transaction::begun() noexcept {
+    return transactions_begun;
+}
+
 Transaction::Transaction() : outer_(CurrentMemoryContext) {
+    ++transactions_begun;
     call([] {
         SetCurrentStatementStartTimestamp();
         StartTransactionCommand();
@@ -91,7 +98,12 @@ MemoryScope::~MemoryScope() {
     MemoryContextDelete(context_);
 }
 
-UserContext::UserContext(Oid role, Rights rights) noexcept {
+UserContext::UserContext(Oid role, Rights rights)
+    : exceptions_(std::uncaught_exceptions()), settings_level_(NewGUCNestLevel()) {
+    call([] {
+        (void)set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION,
+                                GUC_ACTION_SAVE, true, 0, false);
+    });
     GetUserIdAndSecContext(&role_, &flags_);
     int flags = flags_ | SECURITY_LOCAL_USERID_CHANGE;
     if (rights == Rights::restricted) {
@@ -102,6 +114,20 @@ UserContext::UserContext(Oid role, Rights rights) noexcept {
 
 UserContext::~UserContext() {
     SetUserIdAndSecContext(role_, flags_);
+    if (std::uncaught_exceptions() == exceptions_) {
+        AtEOXact_GUC(false, settings_level_);
+    }
+}
+
+TimeLimit::TimeLimit(int milliseconds) {
+    call([&] { enable_timeout_after(STATEMENT_TIMEOUT, milliseconds); });
+}
+
+TimeLimit::~TimeLimit() {
+    disable_timeout(STATEMENT_TIMEOUT, true);
+    if (get_timeout_indicator(STATEMENT_TIMEOUT, true)) {
+        QueryCancelPending = false;
+    }
 }
 
 Oid extension_owner() {

@@ -9,6 +9,9 @@ namespace billstack::pg {
 // memory context of the creator is current again afterwards.
 class Transaction {
   public:
+    // How many this process has begun: their inner waits may have consumed the latch.
+    static std::uint64_t begun() noexcept;
+
     Transaction();
     ~Transaction();
     Transaction(const Transaction &) = delete;
@@ -61,12 +64,16 @@ class MemoryScope {
     MemoryContext context_;
 };
 
-// Acts as another role; restricted also forbids it to leave anything behind that runs later with
-// other rights (deferred triggers, SET ROLE), as core's logical replication apply does.
+// Acts as another role, with search_path pinned to pg_catalog: neither the caller's path nor one
+// that the other role's triggers have set may choose which function or operator runs with whose
+// rights. Settings made inside are undone at the end. restricted also forbids to leave anything
+// behind that runs later with other rights (deferred triggers, SET ROLE), as core's logical
+// replication apply does. No transaction may end inside; an exception that leaves it must end in a
+// rollback.
 class UserContext {
   public:
     enum class Rights { plain, restricted };
-    UserContext(Oid role, Rights rights) noexcept;
+    UserContext(Oid role, Rights rights);
     ~UserContext();
     UserContext(const UserContext &) = delete;
     UserContext &operator=(const UserContext &) = delete;
@@ -74,6 +81,18 @@ class UserContext {
   private:
     Oid role_;
     int flags_;
+    int exceptions_;
+    int settings_level_;
+};
+
+// What runs inside is canceled (57014) after so long; a cancel that comes too late is forgotten.
+// Not nested.
+class TimeLimit {
+  public:
+    explicit TimeLimit(int milliseconds);
+    ~TimeLimit();
+    TimeLimit(const TimeLimit &) = delete;
+    TimeLimit &operator=(const TimeLimit &) = delete;
 };
 
 // The owner of the extension in this database; throws core::Error(not_ready) without one.

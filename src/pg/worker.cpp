@@ -1,7 +1,6 @@
 #include "pg/worker.hpp"
 
 #include "pg/config.hpp"
-#include "pg/mirror_upkeep.hpp"
 #include "pg/scope.hpp"
 
 namespace billstack::pg {
@@ -169,9 +168,13 @@ bool Worker::look_around() {
         note_error(state_, "the extension is " + version +
                                ", the library " BILLSTACK_VERSION
                                ": run ALTER EXTENSION billstack UPDATE, or restart the server");
+        backfills_->forget_runs();
         return true;
     }
-    upgrade_outdated_mirrors();
+    look_wanted_ = upkeep_.step();
+    if (auto retry = upkeep_.next_retry(); retry && *retry < next_look_) {
+        next_look_ = *retry;
+    }
     backfills_->refresh();
     return true;
 }
@@ -185,7 +188,8 @@ bool Worker::attend_database() {
     }
     resume_at_.reset();
     try {
-        if ((look_wanted_ || clock_.mono() >= next_look_) && !look_around()) {
+        if ((look_wanted_ || clock_.mono() >= next_look_ || backfills_->refresh_due()) &&
+            !look_around()) {
             return false;
         }
         if (version_fits_) {
@@ -230,6 +234,7 @@ void Worker::run() {
     note_error(state_, "");
     while (true) {
         MemoryScope turn("billstack worker turn", TopMemoryContext);
+        QueryCancelPending = false; // a cancel is for a statement; between turns there is none
         check_for_interrupts();
         if (ConfigReloadPending) {
             reload_settings();
@@ -239,8 +244,13 @@ void Worker::run() {
         }
         requests_->look_at_slots();
         dispatch();
+        std::uint64_t transactions = Transaction::begun();
         if (!attend_database()) {
             return;
+        }
+        if (Transaction::begun() != transactions) {
+            // Waits inside a transaction reset the latch: look once more at what it stood for.
+            SetLatch(MyLatch);
         }
         // Starts what was submitted just now; what it brings in may make the backfills busy.
         dispatch();
@@ -256,7 +266,7 @@ long Worker::wait_ms(bool busy) const {
     } else if (busy) {
         return 0;
     }
-    if (auto retry = backfills_->next_retry(); retry && *retry < until) {
+    if (auto retry = backfills_->next_retry(); version_fits_ && retry && *retry < until) {
         until = *retry;
     }
     auto left = std::chrono::ceil<core::Milliseconds>(until - now);

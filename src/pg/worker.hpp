@@ -2,6 +2,7 @@
 // network together; slots and backfills in turn; no transaction open while it waits.
 #pragma once
 #include "pg/backfill_service.hpp"
+#include "pg/mirror_upkeep.hpp"
 #include "pg/request_service.hpp"
 
 namespace billstack::pg {
@@ -30,6 +31,7 @@ class Worker {
 
     SharedState &state_;
     core::SystemClock clock_;
+    MirrorUpkeep upkeep_{clock_};
     Network network_;
     std::unique_ptr<RequestService> requests_;
     std::unique_ptr<BackfillService> backfills_;

@@ -170,6 +170,9 @@ bool Caller::State::start_next(Priority priority, std::vector<CallResult> &out) 
         return false;
     const CallId id = queue.front();
     Job &job = jobs.at(id);
+    // A background call may wait for its turn as long as it takes: its time starts when it is sent.
+    if (job.attempts == 0 && priority == Priority::background)
+        job.submitted = clock.mono();
     if (clock.mono() - job.submitted > job.call.retry.total) {
         CallResult expired = std::move(job.last);
         expired.id = id;
@@ -235,6 +238,7 @@ CallResult Caller::State::result_of(CallId id, const Job &job, http::Response &r
     result.http_status = response.status;
     result.attempts = job.attempts;
     result.failure_text = harmless_text(response.failure_text);
+    result.too_large = response.failure == http::Failure::too_large;
     if (const std::string *request_id = response.header("request-id"))
         result.request_id = harmless_text(*request_id);
     set_window(result, job, response);

@@ -9,6 +9,15 @@ namespace billstack::sync {
 namespace {
 
 constexpr int longest_wait_seconds = 60;
+constexpr int most_unreadable = 5;
+
+// A list that promises more and brings nothing new would end a range early or never.
+void check_progress(const json::ListPage &list, const std::string &cursor) {
+    bool stuck = list.objects().empty() ? list.has_more() : list.objects().back().id == cursor;
+    if (stuck) {
+        throw core::Error(core::Code::stripe_unreachable, "a list page brought nothing new");
+    }
+}
 
 void add_query(stripe::Params &params, std::string_view query) {
     while (!query.empty()) {
@@ -167,6 +176,7 @@ void RangeWalker::accept_list_page(stripe::CallResult &result) {
     page->fetched =
         read_page(kind_, std::move(result.body), AsOf{result.window_start, result.window_end});
     const json::ListPage &list = page->fetched->page;
+    check_progress(list, fetched_.cursor);
     page->after = fetched_;
     if (!list.objects().empty()) {
         page->newest_created = list.objects().front().created;
@@ -198,6 +208,7 @@ void RangeWalker::accept_child_page(const Purpose &purpose, stripe::CallResult &
     child->parent_id = purpose.parent_id;
     child->as_of = AsOf{result.window_start, result.window_end};
     child->page = json::ListPage::parse(std::move(result.body));
+    check_progress(child->page, "");
     for (const json::ObjectSpan &object : child->page.objects()) {
         child->rows.push_back(Row{object.id, object.raw, digest_of(object.raw)});
     }
@@ -237,8 +248,20 @@ void RangeWalker::on_failure(const Purpose &purpose, const stripe::CallResult &r
         fail(core::Code::stripe_refused, describe(kind_, result));
         return;
     default:
+        if (result.too_large) {
+            options_.page_size = std::max(1, options_.page_size / 2);
+        }
         wait_and_start_over(describe(kind_, result));
     }
+}
+
+void RangeWalker::page_unreadable(const std::string &reason) {
+    if (++unreadable_ >= most_unreadable) {
+        fail(core::Code::stripe_refused,
+             "an object of " + std::string(kind_.table) + " cannot be read: " + reason);
+        return;
+    }
+    wait_and_start_over(reason);
 }
 
 // The object that the cursor names was deleted. When its page is not written yet, reading on from
@@ -295,7 +318,9 @@ void RangeWalker::page_written() {
     bool last = pages_.front()->last;
     written_ = pages_.front()->after;
     pages_.pop_front();
-    failures_ = 0; // not before: a list may be readable while its children are not
+    failures_ = 0;
+    unreadable_ = 0;
+    error_.clear();
     if (last) {
         state_ = State::done;
     }

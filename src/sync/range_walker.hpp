@@ -70,7 +70,10 @@ class RangeWalker {
     // The oldest page when it is complete, else nullptr.
     PendingPage *ready_page();
     void page_written(); // of ready_page()
-    void stop();         // forgets all calls
+    // ready_page() turned out to hold what is no object: it is fetched again, and after some tries
+    // the range fails.
+    void page_unreadable(const std::string &reason);
+    void stop(); // forgets all calls
 
   private:
     struct Purpose {
@@ -100,7 +103,8 @@ class RangeWalker {
     RangePosition fetched_; // where the next list page starts
     bool list_call_open_ = false;
     bool all_fetched_ = false;
-    int failures_ = 0;
+    int failures_ = 0; // since the last page was written
+    int unreadable_ = 0;
     core::MonoTime retry_at_{};
     std::string error_;
     core::Code error_code_ = core::Code::internal;
