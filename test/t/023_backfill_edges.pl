@@ -242,6 +242,8 @@ $node->sql("ALTER TABLE $schema.customers DROP COLUMN email, DROP COLUMN phone;
 	UPDATE billstack_internal.integration SET mirror_version = 0 WHERE team = 'acme'");
 $node->reload;
 $node->comes_true("SELECT mirror_version > 0 FROM billstack_internal.integration WHERE team = 'acme'", 'the worker brings up an old mirror');
+is($node->sql("SELECT string_agg(attname, ' ' ORDER BY attname) FROM pg_attribute
+	WHERE attrelid = '$schema.customers'::regclass AND attname IN ('email', 'phone')"), 'email phone', '... its dropped columns are back');
 equals_stripe('after the upgrade');
 
 $node->stop;
