@@ -6,6 +6,7 @@ use Billstack::MirrorCompare qw(compare_mirror);
 use Billstack::Node;
 use Billstack::Session;
 use Billstack::Simulator;
+use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(time);
 
@@ -28,18 +29,21 @@ sub equals_stripe
 	return is_deeply($seen->{differences}, [], "$name: $seen->{objects} objects equal Stripe's");
 }
 
-# Calls of other sessions go through the same worker: it may sit in one lock's timeout, no longer.
+# Calls of other sessions go through the same worker: it may sit in one lock's timeout (1 s), no longer. Looked
+# at until it has been refused the lock twice more.
 sub calls_are_answered
 {
 	my ($name) = @_;
-	my $slowest = 0;
-	for (1 .. 4)
+	my $refusals = sub { return scalar(() = slurp_file($node->logfile) =~ /pauses for/g) };
+	my ($calls, $slowest, $until) = (0, 0, $refusals->() + 2);
+	while ($refusals->() < $until && $calls < 10_000)
 	{
 		my $from = time;
 		$third->value("SELECT billstack.check_keys('$key')");
 		$slowest = time - $from if time - $from > $slowest;
+		$calls++;
 	}
-	return cmp_ok($slowest, '<', 3, sprintf '%s: check_keys is answered, the slowest in %.0f ms', $name, 1000 * $slowest);
+	return cmp_ok($slowest, '<', 1.7, sprintf '%s: check_keys is answered %d times, the slowest in %.0f ms', $name, $calls, 1000 * $slowest);
 }
 
 # --- nothing is open while Stripe is asked -----------------------------------------------------------
