@@ -331,6 +331,57 @@ TEST_F(RangeWalkerTest, garbage_starts_over_and_loses_nothing) {
     }
 }
 
+// Taken for the end of the list, it would lose the rest; asked for again at once, it never ended.
+TEST_F(RangeWalkerTest, a_page_that_brings_nothing_new_is_garbage) {
+    const std::string bodies[] = {list_of({}, true), list_of({object_of("c7", 7)}, true)};
+    for (const std::string &body : bodies) {
+        SCOPED_TRACE(body);
+        start("customer", {1, 99, "c7", 7});
+        answer_last(200, body);
+        expect_waiting(1, "nothing new");
+        pass(Milliseconds(1000));
+        go_on();
+        EXPECT_EQ(last_asked().params["starting_after"], "c7");
+    }
+    start("invoice");
+    answer_last(200, list_of({parent_of("in_1", 9, "lines", {object_of("il_1", 1)}, true)}, false));
+    answer_last(200, list_of({}, true));
+    expect_waiting(1, "nothing new");
+}
+
+TEST_F(RangeWalkerTest, a_page_too_large_is_asked_for_in_parts) {
+    start("customer");
+    for (const char *limit : {"3", "1", "1"}) {
+        EXPECT_EQ(last_asked().params["limit"], limit);
+        transport.answer(sent(), test::failed(http::Failure::too_large));
+        deliver(*walker);
+        EXPECT_EQ(walker->state(), State::waiting);
+        pass(std::chrono::seconds(60));
+        go_on();
+    }
+}
+
+TEST_F(RangeWalkerTest, a_page_that_cannot_be_written_is_read_again_a_few_times) {
+    start("customer");
+    for (int failures = 1;; ++failures) {
+        ASSERT_LE(failures, 10);
+        answer_page({9, 8, 7}, true);
+        ASSERT_NE(walker->ready_page(), nullptr);
+        walker->page_unreadable("no object");
+        deliver(*walker);
+        EXPECT_EQ(walker->ready_page(), nullptr);
+        EXPECT_NE(walker->error().find("no object"), std::string::npos);
+        if (walker->state() == State::failed)
+            break;
+        EXPECT_EQ(walker->state(), State::waiting);
+        pass(std::chrono::seconds(60));
+        go_on();
+        EXPECT_EQ(last_asked(), (Asked{"/v1/customers", {{"limit", "3"}}}));
+    }
+    EXPECT_EQ(walker->error_code(), Code::stripe_refused);
+    EXPECT_EQ(transport.in_flight(), 0U);
+}
+
 TEST_F(RangeWalkerTest, children_are_followed_to_the_end) {
     start("invoice");
     answer_last(200, list_of({parent_of("in_1", 9, "lines",
