@@ -226,8 +226,8 @@ void BackfillService::note_errors(Active &active) {
     for (const auto &walker : active.backfill->walkers()) {
         std::string &noted = active.noted[walker.get()];
         bool failed = walker->state() == State::failed;
-        if ((!failed && walker->state() != State::waiting) || noted == walker->error() ||
-            active.gone) {
+        bool waits = walker->state() == State::waiting || walker->is_put_off();
+        if ((!failed && !waits) || noted == walker->error() || active.gone) {
             continue;
         }
         StoreTransaction transaction;
@@ -250,28 +250,26 @@ void BackfillService::note_trouble(Active &active, const std::string &trouble) {
     active.trouble = trouble;
 }
 
-// Trouble with a lock, a trigger or the disk concerns this run alone: it pauses, the page stays. A
-// page that cannot be read as objects is fetched again.
+// Trouble with a lock, a trigger or the disk concerns this range alone: its page is kept and
+// written later. A page that cannot be read as objects is fetched again.
 void BackfillService::write_page(Active &active, sync::RangeWalker &walker) {
-    std::string trouble;
     try {
         write_in_transaction(active, walker);
-        active.write_failures = 0;
         active.pauses = 0;
     } catch (const PgError &error) {
-        trouble = "writing waits: " + std::string(error.what());
-        pause(active, error.what());
-        if (!is_lock_trouble(error) && ++active.write_failures >= most_write_failures) {
-            std::string reason = "writing " + std::string(walker.kind().table) +
-                                 " failed: " + error.what() + " (" + error.sqlstate_text() + ")";
-            active.gone = true;
-            reject(active.run, core::Error(core::Code::internal, reason));
+        int &failures = active.write_failures[&walker];
+        if (!is_lock_trouble(error) && ++failures >= most_write_failures) {
+            walker.give_up("writing " + std::string(walker.kind().table) +
+                           " failed: " + error.what() + " (" + error.sqlstate_text() + ")");
             return;
         }
+        core::Milliseconds delay = walker.put_off("writing waits: " + std::string(error.what()));
+        log(LOG, "billstack backfill of " + active.run.schema_name + " waits with " +
+                     std::string(walker.kind().table) + " for " +
+                     std::to_string(delay.count() / 1000) + " s: " + error.what());
     } catch (const core::Error &error) {
         walker.page_unreadable(error.message);
     }
-    note_trouble(active, trouble);
 }
 
 void BackfillService::write_in_transaction(Active &active, sync::RangeWalker &walker) {
@@ -301,6 +299,7 @@ void BackfillService::write_in_transaction(Active &active, sync::RangeWalker &wa
         transaction.commit();
     }
     active.noted[&walker].clear();
+    active.write_failures.erase(&walker);
     walker.page_written();
 }
 

@@ -34,9 +34,10 @@ class BackfillService {
         bool start_stored = false;
         std::string trouble;                  // of the whole run, as it stands in the table
         bool gone = false;                    // canceled or disconnected: forget it
-        std::optional<core::MonoTime> paused; // writing failed; tried again then
+        std::optional<core::MonoTime> paused; // a row of the run is locked; tried again then
         int pauses = 0;                       // in a row
-        int write_failures = 0;               // in a row, locks not counted
+        // Failed writes of a range in a row, locks not counted.
+        std::map<const sync::RangeWalker *, int> write_failures;
     };
     void activate(OpenRun run);
     void reject(const OpenRun &run, const core::Error &error);

@@ -90,7 +90,7 @@ RangeWalker::RangeWalker(stripe::Caller &caller, const core::Clock &clock, const
       options_(std::move(options)), written_(position), fetched_(std::move(position)) {}
 
 std::optional<core::MonoTime> RangeWalker::retry_at() const {
-    return state_ == State::waiting ? std::optional(retry_at_) : std::nullopt;
+    return state_ == State::waiting ? std::optional(retry_at_) : put_off_until_;
 }
 
 void RangeWalker::advance() {
@@ -255,6 +255,17 @@ void RangeWalker::on_failure(const Purpose &purpose, const stripe::CallResult &r
     }
 }
 
+core::Milliseconds RangeWalker::put_off(std::string reason) {
+    auto delay = std::chrono::seconds(std::min(30, 1 << std::min(put_offs_++, 5)));
+    put_off_until_ = clock_.mono() + delay;
+    error_ = std::move(reason);
+    return delay;
+}
+
+void RangeWalker::give_up(std::string reason) {
+    fail(core::Code::internal, std::move(reason));
+}
+
 void RangeWalker::page_unreadable(const std::string &reason) {
     if (++unreadable_ >= most_unreadable) {
         fail(core::Code::stripe_refused,
@@ -299,6 +310,7 @@ void RangeWalker::fail(core::Code code, std::string reason) {
 void RangeWalker::drop_unwritten() {
     stop();
     pages_.clear();
+    put_off_until_.reset();
     fetched_ = written_;
     list_call_open_ = false;
     all_fetched_ = false;
@@ -308,7 +320,8 @@ void RangeWalker::drop_unwritten() {
 }
 
 PendingPage *RangeWalker::ready_page() {
-    if (pages_.empty() || pages_.front()->open_calls > 0) {
+    bool put_off = put_off_until_ && clock_.mono() < *put_off_until_;
+    if (pages_.empty() || pages_.front()->open_calls > 0 || put_off) {
         return nullptr;
     }
     return pages_.front().get();
@@ -320,6 +333,8 @@ void RangeWalker::page_written() {
     pages_.pop_front();
     failures_ = 0;
     unreadable_ = 0;
+    put_offs_ = 0;
+    put_off_until_.reset();
     error_.clear();
     if (last) {
         state_ = State::done;

@@ -70,6 +70,12 @@ class RangeWalker {
     // The oldest page when it is complete, else nullptr.
     PendingPage *ready_page();
     void page_written(); // of ready_page()
+    // ready_page() cannot be written now; it is kept and ready again after a delay that grows from
+    // 1 s to 30 s, which is returned. Other ranges go on.
+    core::Milliseconds put_off(std::string reason);
+    bool is_put_off() const { return put_off_until_.has_value(); }
+    // Writing is hopeless: the range has failed.
+    void give_up(std::string reason);
     // ready_page() turned out to hold what is no object: it is fetched again, and after some tries
     // the range fails.
     void page_unreadable(const std::string &reason);
@@ -105,6 +111,8 @@ class RangeWalker {
     bool all_fetched_ = false;
     int failures_ = 0; // since the last page was written
     int unreadable_ = 0;
+    int put_offs_ = 0; // in a row
+    std::optional<core::MonoTime> put_off_until_;
     core::MonoTime retry_at_{};
     std::string error_;
     core::Code error_code_ = core::Code::internal;
