@@ -268,6 +268,9 @@ void BackfillService::write_page(Active &active, sync::RangeWalker &walker) {
                      std::string(walker.kind().table) + " for " +
                      std::to_string(delay.count() / 1000) + " s: " + error.what());
     } catch (const core::Error &error) {
+        if (error.code != core::Code::stripe_unreachable) {
+            throw; // not about the page: the extension has gone, for one
+        }
         walker.page_unreadable(error.message);
     }
 }
