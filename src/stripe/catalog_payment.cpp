@@ -60,11 +60,17 @@ constexpr Index charge_indexes[] = {
 
 constexpr Kind charge = {
     .name = "charge",
+    .object = "charge",
     .table = "charges",
     .list_path = "/v1/charges",
     .list_params = "",
+    .retrieve_path = "/v1/charges/{id}",
+    .list_parent = nullptr,
+    .list_parent_param = "",
     .filters_by_created = true,
     .is_default = true,
+    .reusable_ids = false,
+    .late_member = "balance_transaction",
     .columns = charge_columns,
     .indexes = charge_indexes,
     .children = {},

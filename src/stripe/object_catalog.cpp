@@ -33,4 +33,11 @@ const Kind *find_kind(std::string_view name) {
     return nullptr;
 }
 
+const Kind *find_kind_by_object(std::string_view object) {
+    for (const Kind *kind : kinds)
+        if (kind->object == object)
+            return kind;
+    return nullptr;
+}
+
 } // namespace billstack::stripe
