@@ -1,8 +1,15 @@
 -- What a dump takes along: who is connected to what, and who may use it. Sealed keys are useless
--- without the key-ring file. Runs and their ranges belong to this database only.
+-- without the key-ring file. Acknowledged events that are not applied yet are
+-- lost nowhere else. Runs and the ledger of done events belong to this database only.
 SELECT pg_catalog.pg_extension_config_dump('billstack_internal.team', '');
 SELECT pg_catalog.pg_extension_config_dump('billstack_internal.integration', '');
 SELECT pg_catalog.pg_extension_config_dump('billstack_internal.integration_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('billstack_internal.mirror_table', '');
 SELECT pg_catalog.pg_extension_config_dump('billstack_internal.access_grant', '');
 SELECT pg_catalog.pg_extension_config_dump('billstack_internal.sealed_key', '');
+SELECT pg_catalog.pg_extension_config_dump('billstack_internal.inbox', '');
+SELECT pg_catalog.pg_extension_config_dump('billstack_internal.inbox_id_seq', '');
+SELECT pg_catalog.pg_extension_config_dump('billstack_internal.event_mark', '');
+SELECT pg_catalog.pg_extension_config_dump('billstack_internal.refetch', '');
+SELECT pg_catalog.pg_extension_config_dump('billstack_internal.subscription', '');
+SELECT pg_catalog.pg_extension_config_dump('billstack_internal.subscription_id_seq', '');
