@@ -11,10 +11,15 @@ char *api_version_value;
 char *ca_file_value;
 bool enabled_value = false;
 int http_timeout_value = 30000;
+int inbox_max_bytes_value = 1024 * 1024; // kB
+int inbox_max_rows_value = 1000000;
+int inbox_retention_value = 35 * 24 * 60; // minutes
 char *master_key_file_value;
+int max_attempts_value = 12;
 int max_requests_value = 20;
 char *public_url_value;
 bool redact_log_value = true;
+int refetch_delay_value = 60000;
 
 char default_master_key_file[MAXPGPATH];
 
@@ -199,15 +204,29 @@ void define_settings() {
                          &enabled_value, false, PGC_SUSET, 0});
     define(NumberSetting{"billstack.http_timeout", "Deadline of one call to Stripe.",
                          &http_timeout_value, 30000, 100, 600000, GUC_UNIT_MS});
+    define(NumberSetting{"billstack.inbox_max_bytes",
+                         "Bodies an integration may have waiting in its inbox, together.",
+                         &inbox_max_bytes_value, 1024 * 1024, 64, INT_MAX, GUC_UNIT_KB});
+    define(NumberSetting{"billstack.inbox_max_rows",
+                         "Events an integration may have waiting in its inbox.",
+                         &inbox_max_rows_value, 1000000, 1, INT_MAX, 0});
+    define(NumberSetting{"billstack.inbox_retention", "How long done events stay in the ledger.",
+                         &inbox_retention_value, 35 * 24 * 60, 1, 3660 * 24 * 60, GUC_UNIT_MIN});
     define(TextSetting{"billstack.master_key_file", "The file of the root keys that seal secrets.",
                        &master_key_file_value, default_master_key_file, GUC_SUPERUSER_ONLY,
                        check_master_key_file});
+    define(NumberSetting{"billstack.max_attempts",
+                         "Attempts before an event or a handler's call becomes a dead letter.",
+                         &max_attempts_value, 12, 1, 1000, 0});
     define(NumberSetting{"billstack.max_requests", "Requests in flight per sync worker.",
                          &max_requests_value, 20, 1, 100, 0});
     define(TextSetting{"billstack.public_url", "Front of the address that Stripe's webhooks call.",
                        &public_url_value, "", 0, check_public_url});
     define(SwitchSetting{"billstack.redact_log", "Mask key-shaped text in the server log.",
                          &redact_log_value, true, PGC_SIGHUP, GUC_SUPERUSER_ONLY});
+    define(NumberSetting{"billstack.refetch_delay",
+                         "How long after an event a member that Stripe fills later is read.",
+                         &refetch_delay_value, 60000, 0, 24 * 60 * 60 * 1000, GUC_UNIT_MS});
     MarkGUCPrefixReserved("billstack");
 }
 
@@ -226,6 +245,15 @@ bool enabled() {
 int http_timeout_ms() {
     return http_timeout_value;
 }
+std::int64_t inbox_max_bytes() {
+    return std::int64_t{inbox_max_bytes_value} * 1024;
+}
+std::int64_t inbox_max_rows() {
+    return inbox_max_rows_value;
+}
+std::int64_t inbox_retention_s() {
+    return std::int64_t{inbox_retention_value} * 60;
+}
 std::string master_key_file() {
     return master_key_file_value;
 }
@@ -238,6 +266,9 @@ bool master_key_file_in_data_directory() {
     return folder.starts_with(data);
 }
 
+int max_attempts() {
+    return max_attempts_value;
+}
 int max_requests() {
     return max_requests_value;
 }
@@ -246,6 +277,9 @@ const char *public_url() {
 }
 bool redact_log() {
     return redact_log_value;
+}
+int refetch_delay_ms() {
+    return refetch_delay_value;
 }
 
 } // namespace billstack::pg::config

@@ -13,12 +13,18 @@ const char *api_version();
 const char *ca_file(); // "": the system's bundle
 bool enabled();        // the mark of CREATE EXTENSION (pg/extension_mark.hpp)
 int http_timeout_ms();
+// Of one integration; dead letters and events of bodies as they came count, compressed or not.
+std::int64_t inbox_max_bytes();
+std::int64_t inbox_max_rows();
+std::int64_t inbox_retention_s();
 // Absolute; by default billstack-<system identifier>.keys beside the data directory.
 std::string master_key_file();
 // Links are followed: true also when the folder is one to the data directory.
 bool master_key_file_in_data_directory();
+int max_attempts();
 int max_requests();
 const char *public_url(); // without a trailing slash; "" when unset
 bool redact_log();
+int refetch_delay_ms();
 
 } // namespace billstack::pg::config

@@ -7,6 +7,7 @@
 #include <atomic>
 #include <cerrno>
 #include <chrono>
+#include <climits>
 #include <csetjmp>
 #include <csignal>
 #include <cstdint>
@@ -41,7 +42,10 @@
 #include "http/transport.hpp"
 #include "stripe/account.hpp"
 #include "stripe/caller.hpp"
+#include "stripe/event.hpp"
+#include "stripe/event_types.hpp"
 #include "stripe/object_catalog.hpp"
+#include "stripe/webhook_signature.hpp"
 #include "sync/backfill.hpp"
 #include "sync/mirror_schema.hpp"
 #include "sync/ordering.hpp"
@@ -74,6 +78,7 @@ extern "C" {
 #include "commands/dbcommands.h"
 #include "commands/defrem.h"
 #include "commands/extension.h"
+#include "commands/trigger.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "funcapi.h"

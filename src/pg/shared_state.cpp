@@ -39,6 +39,8 @@ void attach_shared_state() {
             std::memset(&entry, 0, sizeof(entry));
             entry.worker_procno = -1;
         }
+        SpinLockInit(&attached->inbox_counters.lock);
+        std::memset(attached->inbox_counters.entries, 0, sizeof(attached->inbox_counters.entries));
         for (RequestSlot &slot : attached->slots) {
             slot.state = SlotState::free;
             slot.generation = 0;

@@ -1,4 +1,5 @@
-// The library's shared memory: one entry per database that has a worker, and the request slots.
+// The library's shared memory: one entry per database that has a worker, counters of the inboxes,
+// and the request slots.
 // Sized while preloading (version 15 has no registry for later segments). Protected by one spinlock
 // per part, held for a few instructions and never across a call that may raise.
 #pragma once
@@ -30,6 +31,8 @@ struct DatabaseEntry {
     int holder_procno;      // its latch is set when the worker has gone
     bool leave;             // the worker is asked to end with exit code 0
     bool work_waiting;      // set at commit: rows the worker should look at
+    bool inbox_waiting;     // the same for rows of the inbox and calls of handlers
+    bool counters_changed;  // pg/inbox_counters.hpp has something to store
     bool extension_missing; // the worker found no extension: nothing to restart
     bool rescan;            // CREATE EXTENSION committed here: forget extension_missing
     bool terminated;        // the worker was told to end by a signal: no failure
@@ -56,12 +59,48 @@ struct RequestSlot {
     char answer[slot_answer_size];
 };
 
+// Why an event was not accepted: the verdicts on signatures, and integrations without a secret.
+enum class Refusal : std::int32_t {
+    none,
+    empty_header,
+    malformed,
+    no_timestamp,
+    no_v1,
+    mismatch,
+    too_old,
+    too_new,
+    no_secret,
+    placeholder_secret
+};
+
+// Of one integration's inbox (pg/inbox_counters.hpp, which alone touches it).
+struct InboxCounter {
+    Oid database;
+    std::int32_t integration; // 0: never used, -1: free again
+    bool counted;             // rows and bytes are those of the table
+    bool changed;             // the rest is newer than inbox_stat
+    Refusal last_refusal;
+    std::int64_t rows; // may be below zero for a moment: a worker was faster than its inserter
+    std::int64_t bytes;
+    std::int64_t duplicates;   // not yet stored
+    TimestampTz last_event_at; // 0: none since the server started
+    TimestampTz last_refused_at;
+};
+
+inline constexpr std::size_t inbox_counter_count = 8192; // 512 kB
+
+struct InboxCounters {
+    slock_t lock;
+    InboxCounter entries[inbox_counter_count];
+};
+
 struct SharedState {
     slock_t lock;
     pid_t launcher_pid;
     int launcher_procno;
     bool scouted; // the marks have been read since the launcher started
     DatabaseEntry databases[max_databases];
+    InboxCounters inbox_counters;
     RequestSlot slots[slot_count];
 };
 

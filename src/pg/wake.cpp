@@ -8,6 +8,7 @@ namespace {
 
 bool registered = false;
 bool worker_wanted = false;
+bool inbox_wanted = false;
 bool launcher_wanted = false;
 
 // At commit nothing may fail: a few stores under a spinlock and a latch.
@@ -26,7 +27,8 @@ void wake_now() noexcept {
             if (launcher_wanted) {
                 entry->rescan = true;
             }
-            entry->work_waiting = true;
+            entry->work_waiting = entry->work_waiting || worker_wanted || launcher_wanted;
+            entry->inbox_waiting = entry->inbox_waiting || inbox_wanted;
             worker = entry->worker_pid != 0 ? entry->worker_procno : -1;
         }
         if (launcher_wanted && state->launcher_pid != 0) {
@@ -39,13 +41,14 @@ void wake_now() noexcept {
 
 void at_transaction_end(XactEvent event, void *) {
     if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_PREPARE) {
-        if (worker_wanted || launcher_wanted) {
+        if (worker_wanted || inbox_wanted || launcher_wanted) {
             wake_now();
         }
     } else if (event != XACT_EVENT_ABORT) {
         return;
     }
     worker_wanted = false;
+    inbox_wanted = false;
     launcher_wanted = false;
 }
 
@@ -61,6 +64,11 @@ void register_once() {
 void wake_worker_at_commit() {
     register_once();
     worker_wanted = true;
+}
+
+void wake_inbox_at_commit() {
+    register_once();
+    inbox_wanted = true;
 }
 
 void wake_launcher_at_commit() {
