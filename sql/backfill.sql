@@ -54,6 +54,18 @@ ROLLBACK;
 BEGIN;
 SELECT jsonb_object_keys(billstack.backfill('acme', ARRAY['all']) -> 'result') ORDER BY 1;
 ROLLBACK;
+-- the tables of other kinds are made when they are first asked for, with the rights given before
+CREATE ROLE regress_backfill_reader;
+SELECT billstack.grant_access('regress_backfill_reader', 'reader', 'acme') ->> 'success';
+BEGIN;
+SELECT billstack.backfill('acme', ARRAY['checkout_session', 'refund']) ->> 'success';
+SELECT table_name FROM information_schema.tables WHERE table_schema = 'stripe_team_acme' ORDER BY 1;
+SELECT has_table_privilege('regress_backfill_reader', 'stripe_team_acme.checkout_session_line_items', 'SELECT');
+SELECT kind FROM billstack_internal.mirror_table WHERE kind ~ '^(checkout|refund)' ORDER BY 1;
+ROLLBACK;
+SELECT to_regclass('stripe_team_acme.refunds');
+SELECT billstack.revoke_access('regress_backfill_reader', 'reader', 'acme') ->> 'success';
+DROP ROLE regress_backfill_reader;
 -- a key that may not read two kinds: the others are copied, the reason is told
 SELECT billstack.connect('narrow', 'rk_test_regress0000000000reader') ->> 'success';
 CALL billstack.run_backfill('narrow', ARRAY['customer']) \gset

@@ -28,9 +28,9 @@ std::uint64_t hash_name(std::string_view name, std::uint64_t seed) {
     } else {
         std::memcpy(&first, name.data(), name.size());
     }
-    std::uint64_t mixed = first ^ (last << 21 | last >> 43) ^ (name.size() << 56);
-    mixed *= seed;
-    return mixed ^ (mixed >> 29);
+    std::uint64_t mixed = first ^ (last << 21 | last >> 43) ^ (name.size() * 0x9e3779b97f4a7c15u);
+    // A bit of a product depends on the bits below it only: the high ones have seen all.
+    return mixed * seed >> 40;
 }
 
 bool is_index(std::string_view step) {

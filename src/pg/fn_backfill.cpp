@@ -1,9 +1,11 @@
 // backfill, run_backfill and cancel_backfill. They only write and read the table of runs: copying
 // is the worker's work.
+#include "pg/access.hpp"
 #include "pg/backfill_store.hpp"
 #include "pg/integration_store.hpp"
 #include "pg/internal_access.hpp"
 #include "pg/log.hpp"
+#include "pg/mirror_admin.hpp"
 #include "pg/shared_state.hpp"
 #include "pg/team_access.hpp"
 #include "pg/wake.hpp"
@@ -100,6 +102,17 @@ DatabaseEntry *look_for_entry() {
     return find_entry(state, MyDatabaseId);
 }
 
+// Tables of kinds that are not default ones are made when they are first asked for.
+void make_tables(const Integration &integration, const std::vector<std::string> &objects) {
+    std::vector<const stripe::Kind *> kinds;
+    for (const std::string &name : objects) {
+        kinds.push_back(stripe::find_kind(name));
+    }
+    if (!add_mirror_kinds(integration, kinds).empty()) {
+        apply_access_to_schema(integration.team, integration.schema_name);
+    }
+}
+
 // Arguments of both: team, objects, created_after, integration.
 Started start_run(Args &args) {
     std::string team = args.text(0, "team");
@@ -115,6 +128,7 @@ Started start_run(Args &args) {
     started.integration = require_integration(team, args.text(3, "integration"), Need::act);
     require_armed(started.integration);
     started.objects = std::move(objects);
+    make_tables(started.integration, started.objects);
     std::string role = current_role_name();
     bool complete = !created_after && covers_default(started.objects);
     {

@@ -29,10 +29,16 @@ stripe::Params list_params(const stripe::Kind &kind) {
     return params;
 }
 
-std::vector<const stripe::Kind *> listed_kinds() {
+// The default kinds and others the mirror has; those that are listed per customer are not probed.
+std::vector<const stripe::Kind *> kinds_to_probe(const Integration &integration) {
+    std::set<std::string> used;
+    for (const MirrorTable &table : mirror_tables_of(integration.id)) {
+        used.insert(table.kind);
+    }
     std::vector<const stripe::Kind *> kinds;
     for (const stripe::Kind *kind : stripe::all_kinds()) {
-        if (!kind->list_path.empty()) {
+        bool is_used = kind->is_default || used.contains(std::string(kind->name));
+        if (is_used && !kind->list_path.empty() && kind->list_parent == nullptr) {
             kinds.push_back(kind);
         }
     }
@@ -99,7 +105,7 @@ json::Node judge_probes(Integration &integration, const std::vector<const stripe
         std::string name(kinds[i]->name);
         const StripeAnswer &answer = answers.at(i + 1);
         report.set(name.c_str(), permission_of(answer));
-        if (answer.status == stripe::CallStatus::forbidden) {
+        if (answer.status == stripe::CallStatus::forbidden && kinds[i]->is_default) {
             denied += (denied.empty() ? "" : ", ") + name;
         }
     }
@@ -249,7 +255,7 @@ BILLSTACK_SQL_FUNCTION(billstack_validate) {
         require_integration(args.text(0, "team"), args.text(1, "integration"), Need::act);
     require_writable("validate");
     require_armed(integration);
-    std::vector<const stripe::Kind *> kinds = listed_kinds();
+    std::vector<const stripe::Kind *> kinds = kinds_to_probe(integration);
     core::SecretBytes key = open_secret_key(integration);
     std::vector<StripeAnswer> answers = ask_stripe(probes(key, kinds));
     key.wipe();

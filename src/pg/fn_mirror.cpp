@@ -20,7 +20,7 @@ json::Node name_list(const std::vector<std::string> &names) {
 
 json::Node upgrade_one(const Integration &integration) {
     require_armed(integration); // else the schema is not known by its OID here
-    MirrorChange change = upgrade_mirror(integration);
+    MirrorChange change = upgrade_mirror(integration, MirrorExtent::all_kinds);
     if (!change.tables.empty()) {
         apply_access_to_schema(integration.team, integration.schema_name);
     }

@@ -238,6 +238,42 @@ void lock_mirror(Oid schema, const std::vector<MirrorTable> &tables) {
                       "drop them too.");
 }
 
+// Brings the tables of these kinds up to the catalogue, as the mirror's owner, and records them.
+MirrorChange change_mirror(const Integration &integration, const std::vector<const Kind *> &kinds,
+                           const char *lock_timeout) {
+    if (creating_extension) {
+        throw core::Error(core::Code::not_ready,
+                          "a mirror cannot be changed inside an extension script",
+                          "Its tables would become members of the extension.",
+                          "Call billstack.upgrade_mirror() afterwards.");
+    }
+    if (!schema_exists(integration.schema_oid)) {
+        throw core::Error(core::Code::not_ready,
+                          "schema \"" + integration.schema_name + "\" does not exist any more", "",
+                          "Disconnect and connect again to create it anew.");
+    }
+    Oid owner = InvalidOid;
+    {
+        SpiSession spi;
+        owner = schema_owner(integration.schema_oid);
+    }
+    std::string schema = name_of_schema(integration.schema_oid);
+    MirrorChange change;
+    {
+        UserContext user(owner, UserContext::Rights::restricted);
+        LocalSetting waiting("lock_timeout", lock_timeout);
+        // Two who add the same table at once would both find it missing.
+        Oid locked = integration.schema_oid;
+        call([&] { LockDatabaseObject(NamespaceRelationId, locked, 0, ShareUpdateExclusiveLock); });
+        SpiSession spi;
+        change = bring_up(schema, integration.schema_oid, kinds);
+    }
+    for (const Kind *kind : kinds) {
+        add_mirror_table(integration.id, {std::string(kind->name), std::string(kind->table)});
+    }
+    return change;
+}
+
 } // namespace
 
 bool schema_exists(Oid schema) {
@@ -284,38 +320,30 @@ std::vector<MirrorTable> default_mirror_tables() {
     return tables;
 }
 
-MirrorChange upgrade_mirror(const Integration &integration, const char *lock_timeout) {
-    if (creating_extension) {
-        throw core::Error(core::Code::not_ready,
-                          "a mirror cannot be changed inside an extension script",
-                          "Its tables would become members of the extension.",
-                          "Call billstack.upgrade_mirror() afterwards.");
-    }
-    if (!schema_exists(integration.schema_oid)) {
-        throw core::Error(core::Code::not_ready,
-                          "schema \"" + integration.schema_name + "\" does not exist any more", "",
-                          "Disconnect and connect again to create it anew.");
-    }
-    Oid owner = InvalidOid;
-    {
-        SpiSession spi;
-        owner = schema_owner(integration.schema_oid);
-    }
-    std::vector<MirrorTable> known = mirror_tables_of(integration.id);
-    std::vector<const Kind *> kinds = kinds_of(known);
-    std::string schema = name_of_schema(integration.schema_oid);
-    MirrorChange change;
-    {
-        UserContext user(owner, UserContext::Rights::restricted);
-        LocalSetting waiting("lock_timeout", lock_timeout);
-        SpiSession spi;
-        change = bring_up(schema, integration.schema_oid, kinds);
-    }
-    for (const Kind *kind : kinds) {
-        add_mirror_table(integration.id, {std::string(kind->name), std::string(kind->table)});
-    }
+MirrorChange upgrade_mirror(const Integration &integration, MirrorExtent extent,
+                            const char *lock_timeout) {
+    std::span<const Kind *const> every = stripe::all_kinds();
+    std::vector<const Kind *> kinds = extent == MirrorExtent::all_kinds
+                                          ? std::vector<const Kind *>(every.begin(), every.end())
+                                          : kinds_of(mirror_tables_of(integration.id));
+    MirrorChange change = change_mirror(integration, kinds, lock_timeout);
     set_mirror_version(integration.id, stripe::mirror_version);
     return change;
+}
+
+MirrorChange add_mirror_kinds(const Integration &integration,
+                              const std::vector<const Kind *> &kinds, const char *lock_timeout) {
+    std::set<std::string> present;
+    for (const MirrorTable &table : mirror_tables_of(integration.id)) {
+        present.insert(table.kind);
+    }
+    std::vector<const Kind *> wanted;
+    for (const Kind *kind : kinds) {
+        add_with_children(*kind, wanted);
+    }
+    std::erase_if(wanted,
+                  [&](const Kind *kind) { return present.contains(std::string(kind->name)); });
+    return wanted.empty() ? MirrorChange{} : change_mirror(integration, wanted, lock_timeout);
 }
 
 std::optional<std::string> drop_mirror(const Integration &integration, bool drop_dependents) {

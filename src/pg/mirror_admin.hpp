@@ -27,9 +27,18 @@ Oid create_or_adopt_mirror(const std::string &schema);
 std::vector<MirrorTable> default_mirror_tables();
 
 // Adds what the catalogue has and the mirror lacks, fills added columns from _raw, and records the
-// version. Switches to the mirror's owner by itself; waits for locks at most lock_timeout. Throws
+// version. Tables are added for the default kinds and those the mirror has, or for all kinds.
+// Switches to the mirror's owner by itself; waits for locks at most lock_timeout. Throws
 // core::Error(not_ready) without the schema or inside an extension script.
-MirrorChange upgrade_mirror(const Integration &integration, const char *lock_timeout = "3s");
+enum class MirrorExtent { in_use, all_kinds };
+MirrorChange upgrade_mirror(const Integration &integration, MirrorExtent extent,
+                            const char *lock_timeout = "3s");
+
+// Makes the tables of these kinds and their children where the mirror has none yet, as
+// upgrade_mirror does. apply_access_to_schema() must follow when there are any.
+MirrorChange add_mirror_kinds(const Integration &integration,
+                              const std::vector<const stripe::Kind *> &kinds,
+                              const char *lock_timeout = "3s");
 
 // Drops the schema and all in it. Returns its name, nullopt when it was gone. Throws
 // core::Error(not_allowed) for a caller who does not own it, dependents_exist listing what is not

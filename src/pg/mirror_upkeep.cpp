@@ -28,7 +28,7 @@ bool upgrade(const Name &name) {
         if (integration.is_copy()) {
             continue;
         }
-        upgrade_mirror(integration, "1s");
+        upgrade_mirror(integration, MirrorExtent::in_use, "1s");
         apply_access_to_schema(integration.team, integration.schema_name);
         if (integration.last_error && integration.last_error->starts_with(trouble)) {
             store_last_error(integration.id, std::nullopt);

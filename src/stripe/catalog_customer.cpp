@@ -1,5 +1,6 @@
-// Catalogue: customers and what is sold to them (products, prices). Column names follow the
-// well-known sync engines where they have one, else Stripe's own member names.
+// Catalogue: customers and what is sold to them (products, prices and the plans from before
+// prices). Column names follow the well-known sync engines where they have one, else Stripe's own
+// member names.
 #include "stripe/catalog_columns.hpp"
 
 namespace billstack::stripe::catalog {
@@ -85,6 +86,31 @@ constexpr Index price_indexes[] = {
     {"lookup_key", "lookup_key"},
 };
 
+constexpr Column plan_columns[] = {
+    text<"id">,
+    text<"object">,
+    timestamp<"created">,
+    boolean<"livemode">,
+    boolean<"active">,
+    reference<"product">,
+    text<"currency">,
+    bigint<"amount">,
+    text<"amount_decimal">,
+    text<"billing_scheme">,
+    text<"interval">,
+    bigint<"interval_count">,
+    text<"usage_type">,
+    text<"aggregate_usage">, // gone since basil: meters
+    reference<"meter">,
+    text<"tiers_mode">,
+    bigint<"trial_period_days">,
+    text<"nickname">,
+    jsonb<"metadata">,
+};
+constexpr Index plan_indexes[] = {
+    {"product", "product"},
+};
+
 } // namespace
 
 constexpr Kind customer = {
@@ -92,17 +118,11 @@ constexpr Kind customer = {
     .object = "customer",
     .table = "customers",
     .list_path = "/v1/customers",
-    .list_params = "",
     .retrieve_path = "/v1/customers/{id}",
-    .list_parent = nullptr,
-    .list_parent_param = "",
     .filters_by_created = true,
     .is_default = true,
-    .reusable_ids = false,
-    .late_member = "",
     .columns = customer_columns,
     .indexes = customer_indexes,
-    .children = {},
 };
 
 constexpr Kind product = {
@@ -110,17 +130,12 @@ constexpr Kind product = {
     .object = "product",
     .table = "products",
     .list_path = "/v1/products",
-    .list_params = "", // active and archived ones
     .retrieve_path = "/v1/products/{id}",
-    .list_parent = nullptr,
-    .list_parent_param = "",
     .filters_by_created = true,
     .is_default = true,
     .reusable_ids = true,
-    .late_member = "",
     .columns = product_columns,
     .indexes = product_indexes,
-    .children = {},
 };
 
 constexpr Kind price = {
@@ -128,17 +143,24 @@ constexpr Kind price = {
     .object = "price",
     .table = "prices",
     .list_path = "/v1/prices",
-    .list_params = "", // active and archived ones
     .retrieve_path = "/v1/prices/{id}",
-    .list_parent = nullptr,
-    .list_parent_param = "",
     .filters_by_created = true,
     .is_default = true,
-    .reusable_ids = false,
-    .late_member = "",
+    .reusable_ids = true, // those of plans
     .columns = price_columns,
     .indexes = price_indexes,
-    .children = {},
+};
+
+constexpr Kind plan = {
+    .name = "plan",
+    .object = "plan",
+    .table = "plans",
+    .list_path = "/v1/plans",
+    .retrieve_path = "/v1/plans/{id}",
+    .filters_by_created = true,
+    .reusable_ids = true, // "gold-monthly"
+    .columns = plan_columns,
+    .indexes = plan_indexes,
 };
 
 } // namespace billstack::stripe::catalog

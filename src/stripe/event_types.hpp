@@ -23,8 +23,8 @@ struct EventType {
 // Sorted by name, each once: what an endpoint asks Stripe for.
 std::span<const EventType> event_types();
 
-// What an event of this type with this data.object.object does. A type that is not in the list is
-// a state when its object is mirrored: Stripe adds types.
+// What an event of this type with this data.object.object does. Stripe adds types: one that is not
+// in the list is a state when its object is mirrored, or a deletion when it ends in ".deleted".
 Effect effect_of(std::string_view type, std::string_view object);
 
 } // namespace billstack::stripe

@@ -52,23 +52,23 @@ struct Kind {
     std::string_view object; // Stripe's own word, the member "object": "checkout.session"
     std::string_view table;  // "customers"
     // "/v1/customers"; empty for children; with "{id}" where it hangs on list_parent.
-    std::string_view list_path;
-    std::string_view list_params; // fixed query, e.g. "status=all"; may be empty
+    std::string_view list_path = "";
+    std::string_view list_params = ""; // fixed query, e.g. "status=all"
     // Where one object is read, "{id}" replaced: "/v1/customers/{id}". Empty where Stripe has no
     // such place, and for children, which are read with their parent.
-    std::string_view retrieve_path;
+    std::string_view retrieve_path = "";
     // Not null: there is a list per object of this kind only. Its id goes into "{id}" of list_path,
     // or into the query parameter list_parent_param; a column of the parent kind's name holds it.
-    const Kind *list_parent;
-    std::string_view list_parent_param;
-    bool filters_by_created;
-    bool is_default;   // one of the six copied by a plain backfill
-    bool reusable_ids; // the user chooses the ids: one may return after its deletion
+    const Kind *list_parent = nullptr;
+    std::string_view list_parent_param = "";
+    bool filters_by_created = false; // the list takes created[gte] and created[lte]
+    bool is_default = false;         // one of the six copied by a plain backfill
+    bool reusable_ids = false;       // the user chooses the ids: one may return after its deletion
     // The member that Stripe fills some time after the event, without another event for sure.
-    std::string_view late_member;
+    std::string_view late_member = "";
     std::span<const Column> columns; // the first is id
-    std::span<const Index> indexes;
-    std::span<const ChildList> children;
+    std::span<const Index> indexes = {};
+    std::span<const ChildList> children = {};
 };
 
 // Every kind, parents before their children, in the fixed order in which rows are written.
@@ -78,6 +78,6 @@ const Kind *find_kind(std::string_view name);
 // By the member "object" of an object, children included. nullptr: not mirrored.
 const Kind *find_kind_by_object(std::string_view object);
 // The version of the mirror's layout; raised whenever a kind, column or index is added.
-inline constexpr int mirror_version = 1;
+inline constexpr int mirror_version = 2;
 
 } // namespace billstack::stripe

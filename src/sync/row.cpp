@@ -53,13 +53,21 @@ int slot_of(std::vector<std::string> &paths, std::string path) {
 }
 
 // The list that has this kind as its elements says which column is the parent's id.
-int find_parent_column(const stripe::Kind &kind) {
+std::string_view parent_column_name(const stripe::Kind &kind) {
+    if (kind.list_parent != nullptr)
+        return kind.list_parent->name;
     for (const stripe::Kind *parent : stripe::all_kinds())
         for (const stripe::ChildList &list : parent->children)
             if (list.kind == &kind)
-                for (std::size_t i = 0; i < kind.columns.size(); ++i)
-                    if (kind.columns[i].name == list.parent_column)
-                        return static_cast<int>(i);
+                return list.parent_column;
+    return {};
+}
+
+int find_parent_column(const stripe::Kind &kind) {
+    std::string_view name = parent_column_name(kind);
+    for (std::size_t i = 0; i < kind.columns.size() && !name.empty(); ++i)
+        if (kind.columns[i].name == name)
+            return static_cast<int>(i);
     return -1;
 }
 
@@ -228,6 +236,12 @@ std::vector<ChildRows> read_children(const stripe::Kind &parent, std::string_vie
             list = json::read_inner_list(tokens[i].text);
         child.present = list.present;
         child.has_more = list.has_more;
+        if (!child.list->embedded) {
+            // Left out by Stripe unless expanded: all of it is still to be read.
+            child.present = true;
+            child.has_more = true;
+            list.elements.clear();
+        }
         child.rows.reserve(list.elements.size());
         for (const json::ListElement &element : list.elements) {
             std::string_view id = element.id;

@@ -46,8 +46,8 @@ struct RowBatch {
     std::vector<Row> rows;
     std::vector<Value> values;
     std::vector<std::unique_ptr<char[]>> arena; // unescaped strings
-    // For children only: the id of the parent of each row, else empty. Where it is given it goes
-    // into the parent column, whatever the child's own bytes say.
+    // For children and kinds with a list_parent: the id of the parent of each row, else empty.
+    // Where it is given it goes into the parent column, whatever the child's own bytes say.
     std::vector<std::string_view> parents;
 };
 
@@ -62,7 +62,9 @@ struct ChildRows {
     const stripe::ChildList *list = nullptr;
     std::string_view parent_id;
     std::vector<Row> rows; // digests filled
-    bool present = false;  // the member was there and is a list object
+    // The member was there and is a list object; always true, with has_more and
+    // no rows, for one that is not embedded.
+    bool present = false;
     bool has_more = false; // the rest must be read from more_path after the last row's id
     std::vector<std::unique_ptr<char[]>> arena; // ids that were written with escapes
 };

@@ -189,6 +189,32 @@ TEST(Row, children_are_found_with_their_bytes) {
     EXPECT_THROW(read_children(kind, "in_1", R"({"lines":)"), core::Error);
 }
 
+TEST(Row, a_list_that_is_not_embedded_is_still_to_be_read) {
+    const stripe::Kind &kind = *stripe::find_kind("checkout_session");
+    for (const char *raw : {R"({"id":"cs_1"})", R"({"id":"cs_1","line_items":null})",
+                            R"({"line_items":{"data":[{"id":"li_1"}],"has_more":false}})"}) {
+        std::vector<ChildRows> lists = read_children(kind, "cs_1", raw);
+        ASSERT_EQ(lists.size(), 1u);
+        EXPECT_TRUE(lists[0].present);
+        EXPECT_TRUE(lists[0].has_more);
+        EXPECT_TRUE(lists[0].rows.empty());
+    }
+}
+
+TEST(Row, an_object_of_a_parents_list_gets_the_parents_id) {
+    RowBatch batch;
+    batch.kind = stripe::find_kind("active_entitlement");
+    std::string raw = R"({"id":"ent_1","feature":{"id":"feat_1"}})";
+    batch.rows = {{"ent_1", raw, digest_of(raw)}};
+    batch.parents = {"cus_1"};
+    extract_columns(batch);
+    std::size_t column = 0;
+    while (batch.kind->columns[column].name != "customer")
+        ++column;
+    EXPECT_EQ(batch.values[column].text, "cus_1");
+    EXPECT_EQ(batch.values[column + 1].text, "feat_1");
+}
+
 TEST(Row, stripes_examples_fill_their_columns) {
     std::string text = test::read_test_data("stripe_objects.json");
     std::unique_ptr<json_t, decltype(&json_decref)> objects(
