@@ -53,7 +53,7 @@ static AccountConfig read_account(const json_t *node, const AccountConfig &defau
     json_t *value;
     json_object_foreach(json_object_get(node, "sizes"), name, value) {
         const KindInfo *kind = find_kind(name);
-        if (kind == nullptr || static_cast<size_t>(kind->kind) >= stored_kinds ||
+        if (kind == nullptr || static_cast<size_t>(kind->kind) >= generated_kinds ||
             !json_is_integer(value) || json_integer_value(value) < 0)
             throw JsonError{std::string{"sizes."} + name + " is not a size of a known kind"};
         account.sizes[static_cast<size_t>(kind->kind)] =

@@ -8,36 +8,6 @@
 
 namespace stripe_sim {
 
-static std::vector<std::string> segments_of(std::string_view path) {
-    std::vector<std::string> out;
-    while (!path.empty()) {
-        path.remove_prefix(1); // the slash
-        size_t end = std::min(path.find('/'), path.size());
-        out.push_back(percent_decode(path.substr(0, end), false));
-        path.remove_prefix(end);
-    }
-    return out;
-}
-
-std::string path_template(std::string_view path) {
-    std::vector<std::string> parts = segments_of(path);
-    if (parts.size() < 2 || parts[0] != "v1")
-        return "other";
-    const std::string &top = parts[1];
-    if (top == "account" && parts.size() == 2)
-        return "/v1/account";
-    if (find_kind_by_path(top) == nullptr && top != "accounts")
-        return "other";
-    std::string out = "/v1/" + top;
-    if (parts.size() > 2)
-        out += "/{id}";
-    if (parts.size() == 4 && top == "invoices" && parts[3] == "lines")
-        out += "/lines";
-    else if (parts.size() > 3)
-        return "other";
-    return out;
-}
-
 static std::string decode_base64(std::string_view text) {
     static constexpr std::string_view digits =
         "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -70,7 +40,7 @@ std::string caller_key(const Request &request) {
 
 Api::Api(const std::vector<AccountConfig> &accounts, size_t cache_bytes) : cache_{cache_bytes} {
     for (const AccountConfig &account : accounts)
-        stores_.push_back(std::make_unique<Store>(account, cache_));
+        stores_.push_back(std::make_unique<Store>(account, cache_, clock_));
     for (auto &store : stores_)
         for (const KeyConfig &key : store->config().keys)
             callers_[key.key] = Caller{store.get(), key};
@@ -127,6 +97,14 @@ static void add_headers(const Request &request, Response &response) {
         response.headers.emplace_back("Idempotency-Key", key);
 }
 
+static const std::string &required_parameter(const std::vector<Parameter> &query,
+                                             const std::string &name) {
+    for (const Parameter &one : query)
+        if (one.full_name == name)
+            return one.value;
+    throw ApiError{400, "Missing required param: " + name + ".", "parameter_missing", name};
+}
+
 void Api::handle(const Request &request, Response &response) {
     add_headers(request, response);
     try {
@@ -146,65 +124,74 @@ void Api::route(const Request &request, Response &response) {
     get(caller, request, response);
 }
 
-void Api::get(const Caller &caller, const Request &request, Response &response) {
-    std::vector<std::string> parts = segments_of(request.path);
+void Api::get_account(const Caller &caller, const std::string &id,
+                      const std::vector<Parameter> &query, Response &response) {
     const AccountConfig &account = caller.store->config();
-    bool v1 = parts.size() >= 2 && parts.size() <= 4 && parts[0] == "v1";
-    if (!v1 || std::any_of(parts.begin(), parts.end(), [](const auto &one) { return one.empty(); }))
-        throw unrecognized_url(request.method, request.path);
-    std::vector<Parameter> query = parse_query(request.query);
-    bool own = parts.size() == 2 && parts[1] == "account";
-    if (own || (parts.size() == 3 && parts[1] == "accounts")) {
-        only_expand(query);
-        require_permission("account", caller.key, account);
-        if (!own && parts[2] != account.id)
-            throw ApiError{403,
-                           "The provided key '" + mask_key(caller.key.key) +
-                               "' does not have access to account '" + parts[2] +
-                               "' (or that account does not exist). Application access may have "
-                               "been revoked.",
-                           "account_invalid"};
-        response.body = caller.store->account_text() + "\n";
-        return;
-    }
-    const KindInfo *kind = find_kind_by_path(parts[1]);
-    if (kind == nullptr)
-        throw unrecognized_url(request.method, request.path);
-    bool item = kind->kind == Kind::subscription_item;
-    require_permission(item ? "subscription" : kind->name, caller.key, account);
-    if (parts.size() == 4) {
-        if (kind->kind != Kind::invoice || parts[3] != "lines")
-            throw unrecognized_url(request.method, request.path);
-        return list_children(caller, info(Kind::invoice_line_item), parts[2], request, response);
-    }
-    if (parts.size() == 3) {
-        only_expand(query);
-        return read_one(caller, *kind, parts[2], response);
-    }
-    if (!item)
-        return list_page(response.body, *caller.store, *kind, read_list_parameters(*kind, query));
-    auto at = std::find_if(query.begin(), query.end(),
-                           [](const auto &one) { return one.full_name == "subscription"; });
-    if (at == query.end())
-        throw ApiError{400, "Missing required param: subscription.", "parameter_missing",
-                       "subscription"};
-    list_children(caller, *kind, at->value, request, response);
+    only_expand(query);
+    require_permission("account", caller.key, account);
+    if (!id.empty() && id != account.id)
+        throw ApiError{403,
+                       "The provided key '" + mask_key(caller.key.key) +
+                           "' does not have access to account '" + id +
+                           "' (or that account does not exist). Application access may have "
+                           "been revoked.",
+                       "account_invalid"};
+    response.body = caller.store->account_text() + "\n";
 }
 
-static bool append_child(std::string &out, Store &store, Kind child, const std::string &id) {
-    std::optional<uint64_t> number = store.world().ids().decode(child, id);
-    if (!number || *number / max_items >= store.world().size(Kind::subscription))
-        return false;
-    std::string parent = store.world().ids().encode(Kind::subscription, *number / max_items);
-    std::optional<std::vector<Store::Child>> children = store.children(child, parent);
-    if (!children)
-        return false;
-    for (const Store::Child &one : *children)
-        if (one.id == id) {
-            out += one.text;
-            return true;
-        }
-    return false;
+void Api::get(const Caller &caller, const Request &request, Response &response) {
+    std::vector<std::string> parts = segments_of(request.path);
+    std::vector<Parameter> query = parse_query(request.query);
+    if (parts.size() == 2 && parts[0] == "v1" && parts[1] == "account")
+        return get_account(caller, "", query, response);
+    if (parts.size() == 3 && parts[0] == "v1" && parts[1] == "accounts" && !parts[2].empty())
+        return get_account(caller, parts[2], query, response);
+    std::optional<Route> route = find_route(parts);
+    if (!route || !route->action.empty())
+        throw unrecognized_url(request.method, request.path);
+    const KindInfo &kind = *route->kind;
+    bool item = kind.kind == Kind::subscription_item;
+    bool of_customer = route->sub != nullptr && kind.kind == Kind::customer;
+    require_permission(item          ? "subscription"
+                       : of_customer ? route->sub->name
+                                     : kind.name,
+                       caller.key, caller.store->config());
+    if (of_customer)
+        return get_of_customer(caller, *route, query, response);
+    if (route->sub != nullptr)
+        return list_children(caller, *route->sub, route->id, request, response);
+    if (!route->id.empty()) {
+        only_expand(query);
+        return read_one(caller, kind, route->id, response);
+    }
+    if (item)
+        return list_children(caller, kind, required_parameter(query, "subscription"), request,
+                             response);
+    if (kind.kind == Kind::active_entitlement)
+        required_parameter(query, "customer");
+    ListParameters parameters = read_list_parameters(kind, query);
+    if (kind.kind == Kind::tax_id) // without a customer: the account's own
+        parameters.filters.push_back({"customer", {""}});
+    list_page(response.body, *caller.store, kind, parameters, "/v1/" + std::string{kind.path});
+}
+
+// What hangs on a customer: /v1/customers/{id}/tax_ids, /v1/customers/{id}/tax_ids/{id}.
+void Api::get_of_customer(const Caller &caller, const Route &route,
+                          const std::vector<Parameter> &query, Response &response) {
+    Store &store = *caller.store;
+    if (!store.find(Kind::customer, route.id))
+        throw no_such("customer", route.id, 404, "customer");
+    if (!route.sub_id.empty()) {
+        only_expand(query);
+        std::optional<Key> key = store.find(route.sub->kind, route.sub_id);
+        if (key && !store.field_is(route.sub->kind, *key, "customer", route.id))
+            throw no_such(route.sub->name, route.sub_id, 404, "id");
+        return read_one(caller, *route.sub, route.sub_id, response);
+    }
+    ListParameters parameters = read_list_parameters(*route.sub, query);
+    parameters.filters.push_back({"customer", {route.id}});
+    list_page(response.body, store, *route.sub, parameters,
+              "/v1/customers/" + route.id + "/" + std::string{route.sub->under_customer});
 }
 
 void Api::read_one(const Caller &caller, const KindInfo &kind, const std::string &id,
@@ -212,8 +199,9 @@ void Api::read_one(const Caller &caller, const KindInfo &kind, const std::string
     Store &store = *caller.store;
     bool found = false;
     if (kind.kind == Kind::subscription_item) {
-        found = append_child(response.body, store, kind.kind, id);
-    } else if (std::optional<Key> key = store.find(kind.kind, id)) {
+        found = store.append_item(response.body, id);
+    } else if (std::optional<Key> key = store.find(kind.kind, id);
+               key && !store.is_forgotten(kind.kind, *key)) {
         store.append_text(response.body, kind.kind, *key);
         found = true;
     } else if (kind.kind == Kind::customer && store.was_deleted(kind.kind, id)) {
@@ -229,15 +217,17 @@ void Api::read_one(const Caller &caller, const KindInfo &kind, const std::string
 
 void Api::list_children(const Caller &caller, const KindInfo &kind, const std::string &parent,
                         const Request &request, Response &response) {
-    bool items = kind.kind == Kind::subscription_item;
+    const ChildList &list = *child_list(kind.kind);
+    bool items = list.path.empty();
     ListParameters parameters =
         read_paging(parse_query(request.query), items ? "subscription" : "");
     std::optional<std::vector<Store::Child>> children = caller.store->children(kind.kind, parent);
+    const KindInfo &of = info(list.parent);
     if (!children)
-        throw no_such(items ? "subscription" : "invoice", parent, 404,
-                      items ? "subscription" : "id");
+        throw no_such(of.name, parent, 404, items ? "subscription" : "id");
+    std::string url = "/v1/" + std::string{of.path} + "/" + parent + "/" + std::string{list.path};
     children_page(response.body, *children, parameters, kind.name,
-                  items ? "/v1/subscription_items" : "/v1/invoices/" + parent + "/lines");
+                  items ? "/v1/subscription_items" : url);
 }
 
 } // namespace stripe_sim

@@ -3,6 +3,7 @@
 
 #include "request.hpp"
 #include "response.hpp"
+#include "routes.hpp"
 #include "store.hpp"
 
 #include <memory>
@@ -13,9 +14,6 @@
 
 namespace stripe_sim {
 
-/// "/v1/invoices/in_x/lines" -> "/v1/invoices/{id}/lines": what statistics and rate limits count
-/// by.
-std::string path_template(std::string_view path);
 /// The key of the Authorization header, Bearer or Basic. Empty when there is none.
 std::string caller_key(const Request &request);
 
@@ -36,6 +34,7 @@ class Api {
     /// Null when the caller's key is unknown.
     const Store *caller_account(const Request &request) const;
     const std::vector<std::unique_ptr<Store>> &accounts() const { return stores_; }
+    SimClock &clock() { return clock_; }
 
   private:
     struct Caller {
@@ -45,12 +44,17 @@ class Api {
     const Caller &authenticate(const Request &request) const;
     void route(const Request &request, Response &response);
     void get(const Caller &caller, const Request &request, Response &response);
+    void get_account(const Caller &caller, const std::string &id,
+                     const std::vector<Parameter> &query, Response &response);
+    void get_of_customer(const Caller &caller, const Route &route,
+                         const std::vector<Parameter> &query, Response &response);
     void read_one(const Caller &caller, const KindInfo &kind, const std::string &id,
                   Response &response);
     void list_children(const Caller &caller, const KindInfo &kind, const std::string &parent,
                        const Request &request, Response &response);
 
     CacheBudget cache_;
+    SimClock clock_;
     std::vector<std::unique_ptr<Store>> stores_;
     std::unordered_map<std::string, Caller> callers_;
 };

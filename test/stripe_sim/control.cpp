@@ -94,9 +94,6 @@ void Simulator::control(const Request &request, Response &response) {
     } else if (what == "latency" && post) {
         latency_ms_ = get_int(parse_json(request.body).get(), "ms", 0);
         response.body = "{}\n";
-    } else if (what == "clock" && post) {
-        clock_offset_s_ = get_int(parse_json(request.body).get(), "offset_s", 0);
-        response.body = "{}\n";
     } else if (what == "keys") {
         control_keys(request, response);
     } else if (what == "faults") {
@@ -106,17 +103,22 @@ void Simulator::control(const Request &request, Response &response) {
             append_one_line(response.body, store->account_text()), response.body += '\n';
     } else if (what == "objects" && parts.size() >= 3) {
         control_objects(request, parts, response);
-    } else {
+    } else if (!control_running(what, request, response)) {
         throw unrecognized_url(request.method, request.path);
     }
 }
 
-void Simulator::control_objects(const Request &request, const std::vector<std::string> &parts,
-                                Response &response) {
+Store &Simulator::account_of(const Request &request) {
     std::string account = parameter(request, "account");
     Store *store = api_.find_account(account);
     if (store == nullptr)
         throw bad_control("no such account: " + account);
+    return *store;
+}
+
+void Simulator::control_objects(const Request &request, const std::vector<std::string> &parts,
+                                Response &response) {
+    Store *store = &account_of(request);
     const KindInfo *kind = find_kind(parts[2]);
     if (kind == nullptr)
         throw bad_control("no such kind: " + parts[2]);
@@ -145,9 +147,9 @@ void Simulator::control_objects(const Request &request, const std::vector<std::s
 
 void Simulator::dump_objects(Store &store, const KindInfo &kind, Response &response) {
     response.content_type = "application/x-ndjson";
-    bool items = kind.kind == Kind::subscription_item;
-    bool child = static_cast<size_t>(kind.kind) >= stored_kinds;
-    Kind walked = !child ? kind.kind : items ? Kind::subscription : Kind::invoice;
+    const ChildList *list = child_list(kind.kind);
+    bool child = list != nullptr;
+    Kind walked = child ? list->parent : kind.kind;
     Store::Walk walk{store, walked, true};
     std::string text;
     while (std::optional<Key> key = walk.next()) {

@@ -18,15 +18,17 @@ extern const char stripe_sim_fixtures_end[];
 
 namespace stripe_sim {
 
-Json fixture(const char *kind) {
-    std::string_view bytes{
-        stripe_sim_fixtures_begin,
-        static_cast<size_t>(stripe_sim_fixtures_end - stripe_sim_fixtures_begin)};
-    Json all = parse_json(bytes);
-    json_t *one = json_object_get(all.get(), kind);
+static Json parse_fixtures() {
+    return parse_json({stripe_sim_fixtures_begin,
+                       static_cast<size_t>(stripe_sim_fixtures_end - stripe_sim_fixtures_begin)});
+}
+
+Json fixture(const std::string &object) {
+    static const Json all = parse_fixtures();
+    const json_t *one = json_object_get(all.get(), object.c_str());
     if (one == nullptr)
-        throw JsonError{std::string{"no fixture for "} + kind};
-    return Json{json_incref(one)};
+        throw JsonError{"no fixture for " + object};
+    return Json{json_deep_copy(one)};
 }
 
 } // namespace stripe_sim

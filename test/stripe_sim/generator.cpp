@@ -33,6 +33,8 @@ void Generator::render(std::string &out, Kind kind, uint64_t index) {
         return invoices_.render_line(out, world_, parent, world_.invoice(parent),
                                      static_cast<unsigned>(index % max_lines), 0);
     }
+    default:
+        return; // only generated kinds have a size
     }
 }
 

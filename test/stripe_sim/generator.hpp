@@ -136,7 +136,4 @@ inline void put_foreign_id(Slots &slots, size_t slot, const World &world, std::s
     out += '"';
 }
 
-/// The largest number of children an object carries itself.
-constexpr unsigned embedded_children = 10;
-
 } // namespace stripe_sim

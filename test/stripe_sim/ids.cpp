@@ -54,7 +54,7 @@ void IdCodec::append_code(std::string &out, size_t length, uint64_t code) const 
 void IdCodec::append(std::string &out, Kind kind, uint64_t index) const {
     const KindInfo &of = info(kind);
     out += of.prefix;
-    append_code(out, of.id_length, permute(mix64(tag_, static_cast<uint64_t>(kind)), index));
+    append_code(out, of.id_length, permute(mix64(tag_, kind_number(kind)), index));
 }
 
 std::string IdCodec::encode(Kind kind, uint64_t index) const {
@@ -102,7 +102,7 @@ std::optional<uint64_t> IdCodec::decode(Kind kind, std::string_view id) const {
     id.remove_prefix(code_digits);
     if (code >> 48 != 0 || std::memcmp(id.data(), tail_, id.size()) != 0)
         return std::nullopt;
-    return unpermute(mix64(tag_, static_cast<uint64_t>(kind)), code);
+    return unpermute(mix64(tag_, kind_number(kind)), code);
 }
 
 } // namespace stripe_sim

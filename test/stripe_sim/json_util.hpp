@@ -51,7 +51,8 @@ std::string get_string(const json_t *object, const char *name, const std::string
 int64_t get_int(const json_t *object, const char *name, int64_t fallback);
 bool get_bool(const json_t *object, const char *name, bool fallback);
 
-/// Stripe's example object of a kind, from fixtures.json. Throws JsonError for an unknown kind.
-Json fixture(const char *kind);
+/// Stripe's example of an object, by its "object" member, from fixtures.json. Throws JsonError for
+/// an unknown one.
+Json fixture(const std::string &object);
 
 } // namespace stripe_sim

@@ -91,14 +91,17 @@ static void check_filter_value(const KindInfo &kind, const Parameter &parameter)
         throw ApiError{400, "Invalid " + parameter.name + ": must be one of " + list, "",
                        parameter.name};
     };
-    if (parameter.name == "active" || parameter.name == "delivery_success") {
+    bool flag = parameter.name == "active" || parameter.name == "delivery_success" ||
+                parameter.name == "archived" || parameter.name == "inclusive" ||
+                parameter.name == "pending";
+    if (flag) {
         if (parameter.value != "true" && parameter.value != "false")
             throw ApiError{400, "Invalid boolean: " + parameter.value, "parameter_invalid_boolean",
                            parameter.name};
     } else if (parameter.name == "status" && kind.kind == Kind::subscription) {
         one_of({"active", "past_due", "unpaid", "canceled", "incomplete", "incomplete_expired",
                 "trialing", "paused", "all", "ended"});
-    } else if (parameter.name == "status") {
+    } else if (parameter.name == "status" && kind.kind == Kind::invoice) {
         one_of({"draft", "open", "paid", "uncollectible", "void"});
     } else if (parameter.name == "collection_method") {
         one_of({"charge_automatically", "send_invoice"});

@@ -52,6 +52,8 @@ static std::vector<Key> page_keys(Store &store, const KindInfo &kind,
     std::vector<Key> keys;
     while (keys.size() <= parameters.limit) {
         std::optional<Key> key = walk.next();
+        if (key && store.is_forgotten(kind.kind, *key))
+            continue;
         if (!key || (older && parameters.created_from && key->created < *parameters.created_from) ||
             (!older && parameters.created_to && key->created > *parameters.created_to))
             break;
@@ -72,7 +74,7 @@ static void close_page(std::string &out, bool empty, bool has_more, std::string_
 static constexpr std::string_view page_start = "{\n  \"object\": \"list\",\n  \"data\": [";
 
 void list_page(std::string &out, Store &store, const KindInfo &kind,
-               const ListParameters &parameters) {
+               const ListParameters &parameters, std::string_view url) {
     std::vector<Key> keys = page_keys(store, kind, parameters);
     bool has_more = keys.size() > parameters.limit;
     if (has_more)
@@ -84,7 +86,7 @@ void list_page(std::string &out, Store &store, const KindInfo &kind,
         out += i == 0 ? "\n" : ",\n";
         store.append_text(out, kind.kind, keys[i]);
     }
-    close_page(out, keys.empty(), has_more, "/v1/" + std::string{kind.path});
+    close_page(out, keys.empty(), has_more, url);
 }
 
 void children_page(std::string &out, const std::vector<Store::Child> &children,

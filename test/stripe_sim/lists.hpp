@@ -33,7 +33,7 @@ void only_expand(const std::vector<Parameter> &query);
 
 /// Appends a page. Throws ApiError for an unknown cursor.
 void list_page(std::string &out, Store &store, const KindInfo &kind,
-               const ListParameters &parameters);
+               const ListParameters &parameters, std::string_view url);
 void children_page(std::string &out, const std::vector<Store::Child> &children,
                    const ListParameters &parameters, std::string_view name, std::string_view url);
 

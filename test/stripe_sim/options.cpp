@@ -31,12 +31,31 @@ const char usage[] =
     "  --tls-cert FILE --tls-key FILE\n"
     "                     speak TLS with this certificate (PEM)\n"
     "\n"
-    "Control, without a key: GET /_sim/stats, GET /_sim/ledger?since=N, GET /_sim/accounts,\n"
-    "GET /_sim/objects/KIND?account=, GET|POST|PUT|DELETE /_sim/objects/KIND/ID (read, merge "
-    "patch,\n"
-    "store as it stands, delete), POST /_sim/reset, POST /_sim/latency {\"ms\":N},\n"
-    "POST /_sim/clock {\"offset_s\":N}, GET|POST|DELETE /_sim/faults (POST ?append=1 extends),\n"
-    "POST /_sim/keys {\"key\", \"account\", \"denied\"}, DELETE /_sim/keys?key=KEY.\n";
+    "Control, without a key; ?account= chooses one of several:\n"
+    "  GET /_sim/stats, /_sim/ledger?since=N, /_sim/accounts; POST /_sim/reset\n"
+    "  POST /_sim/latency {\"ms\":N}; GET|POST|DELETE /_sim/faults (POST ?append=1 extends)\n"
+    "  POST /_sim/keys {\"key\", \"account\", \"denied\"}, DELETE /_sim/keys?key=KEY\n"
+    "  GET|POST /_sim/clock {\"offset_s\":N} or {\"now\":UNIX}; \"standing\":true stops it there\n"
+    "Objects, behind Stripe's back: nothing tells of these\n"
+    "  GET /_sim/objects/KIND: all, children too, one a line\n"
+    "  GET|POST|PUT|DELETE /_sim/objects/KIND/ID: read, merge patch, store as it stands, delete\n"
+    "  POST /_sim/make {\"kind\", \"count\", \"fields\", \"at\", \"parent\", \"events\":false}: "
+    "from\n"
+    "      Stripe's examples, with fresh ids and references to objects that exist\n"
+    "Changes as Stripe makes them, and what it sends about them\n"
+    "  POST /_sim/changes {\"changes\":[{\"op\":\"create|update|delete\", \"kind\", \"id\", "
+    "\"fields\",\n"
+    "      \"type\", \"at\", \"parent\"}]}: fields is a patch where null stays null (in metadata "
+    "it\n"
+    "      removes), arrays are replaced, children may come without id; type of the event and\n"
+    "      its second are Stripe's unless given; parent for a subscription_item and the like.\n"
+    "      Deleting a subscription cancels it, deleting a payment_method detaches it.\n"
+    "  POST /_sim/deliveries {\"secret\", \"from\":SEQUENCE|ID, \"events\":[ID], \"limit\", "
+    "\"seed\",\n"
+    "      \"order\":\"as_is|reverse|random\", \"duplicates\":0.2, \"losses\":0, \"thin\":0, "
+    "\"at\"}\n"
+    "  POST /_sim/api_version {\"version\"}: of events from now on; before 2025-03-31 also their "
+    "shape\n";
 
 static constexpr const char *default_key = "sk_test_sim0000000000000000000000";
 
@@ -67,7 +86,7 @@ struct Reader {
 
     bool size_option(const std::string &name, const std::string &value) {
         const KindInfo *kind = name.size() > 2 ? find_kind_by_path(name.substr(2)) : nullptr;
-        if (kind == nullptr || static_cast<size_t>(kind->kind) >= stored_kinds ||
+        if (kind == nullptr || static_cast<size_t>(kind->kind) >= generated_kinds ||
             kind->kind == Kind::event)
             return false;
         account.sizes[static_cast<size_t>(kind->kind)] = read_number(name, value, 1000000000);

@@ -27,7 +27,7 @@ void Simulator::handle(const Request &request, Response &response) {
 }
 
 void Simulator::add_stripe_headers(Response &response) {
-    std::time_t now = std::time(nullptr) + clock_offset_s_;
+    std::time_t now = api_.clock().now();
     std::tm parts{};
     gmtime_r(&now, &parts);
     char date[40];

@@ -45,6 +45,14 @@ class Simulator {
     void dump_objects(Store &store, const KindInfo &kind, Response &response);
     void control_keys(const Request &request, Response &response);
     void control_faults(const Request &request, Response &response);
+    Store &account_of(const Request &request);
+
+    // control_changes.cpp
+    /// False when `what` is none of its endpoints.
+    bool control_running(const std::string &what, const Request &request, Response &response);
+    void control_changes(Store &store, const Request &request, Response &response);
+    void control_make(Store &store, const Request &request, Response &response);
+    void control_clock(const Request &request, Response &response);
     std::string statistics() const;
 
     Api api_;
@@ -54,7 +62,7 @@ class Simulator {
     uint64_t seed_;
     uint64_t request_number_ = 0;
     int64_t latency_ms_;
-    int64_t clock_offset_s_ = 0;
+    uint64_t draws_ = 0; ///< seeds what is random in each control request
 };
 
 } // namespace stripe_sim

@@ -23,6 +23,13 @@ static bool doc_field_is(Kind kind, const json_t *doc, std::string_view field,
                          std::string_view value) {
     if (field == "delivery_success")
         return value == "true";
+    if (kind == Kind::promotion_code && field == "coupon")
+        return text_of(json_object_get(doc, "coupon")) == value ||
+               text_of(json_object_get(json_object_get(doc, "promotion"), "coupon")) == value;
+    if (field == "archived")
+        return (value == "false") == json_is_true(json_object_get(doc, "active"));
+    if (field == "pending")
+        return (value == "true") == json_is_null(json_object_get(doc, "invoice"));
     if (kind == Kind::subscription && field == "price")
         return subscription_has_price(doc, value);
     if (kind == Kind::invoice && field == "subscription") {

@@ -109,7 +109,7 @@ class World {
 
     /// Draws for one object; `purpose` keeps independent properties independent.
     Rng rng(Kind kind, uint64_t index, uint64_t purpose) const {
-        return Rng{mix64(mix64(config_.seed, static_cast<uint64_t>(kind) * 64 + purpose), index)};
+        return Rng{mix64(mix64(config_.seed, kind_number(kind) * 64 + purpose), index)};
     }
 
   private:

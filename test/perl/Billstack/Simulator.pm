@@ -96,6 +96,33 @@ sub patch { my ($self, $kind, $id, $merge) = @_; $self->ask('POST', "objects/$ki
 sub put { my ($self, $kind, $id, $object) = @_; $self->ask('PUT', "objects/$kind/$id", $object); return; }
 sub remove { my ($self, $kind, $id) = @_; $self->ask('DELETE', "objects/$kind/$id"); return; }
 
+# Changes as Stripe makes them, each told of by an event: {op => create|update|delete, kind, id, fields,
+# type, at, parent}, see stripe_sim --help. Answers what became of each: {id, type, created, sequence,
+# object_id}; id is undef where Stripe has no event.
+sub changes { my ($self, @changes) = @_; return @{ $self->_post('changes', { changes => \@changes })->{events} }; }
+sub create { my ($self, $kind, $fields, %more) = @_; return ($self->changes({ op => 'create', kind => $kind, fields => $fields // {}, %more }))[0]; }
+sub update { my ($self, $kind, $id, $fields, %more) = @_; return ($self->changes({ op => 'update', kind => $kind, id => $id, fields => $fields // {}, %more }))[0]; }
+sub delete { my ($self, $kind, $id, %more) = @_; return ($self->changes({ op => 'delete', kind => $kind, id => $id, %more }))[0]; }
+# Objects from Stripe's examples that were always there (no event): their ids. Options: fields, at, events.
+sub make { my ($self, $kind, $count, %more) = @_; return @{ $self->_post('make', { kind => $kind, count => $count // 1, %more })->{ids} }; }
+# Events as a webhook endpoint gets them: {event_id, type, created, thin, signature, payload}. Options:
+# secret, from, events, limit, order, seed, duplicates, losses, thin, at.
+sub deliveries { my ($self, %script) = @_; return @{ $self->_post('deliveries', \%script)->{deliveries} }; }
+# All that were recorded, oldest first, whatever their age.
+sub events
+{
+	my ($self) = @_;
+	my @oldest_first = reverse grep { $_->{type} ne 'account.updated' } $self->objects('event');
+	return @oldest_first;
+}
+# The API version events are written in from now on.
+sub api_version { my ($self, $version) = @_; $self->ask('POST', 'api_version', { version => $version }); return; }
+# Sets Stripe's clock to a second, where it stands unless told otherwise; now() is what it shows.
+sub set_time { my ($self, $now, %more) = @_; $self->_post('clock', { now => $now, standing => \1, %more }); return; }
+sub now { return $json->decode($_[0]->ask('GET', 'clock'))->{now}; }
+
+sub _post { my ($self, $path, $body) = @_; return $json->decode($self->ask('POST', $path, $body)); }
+
 sub stop
 {
 	my ($self) = @_;
