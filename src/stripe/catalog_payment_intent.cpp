@@ -124,6 +124,7 @@ constexpr Kind payment_method = {
     .list_path = "/v1/customers/{id}/payment_methods",
     .retrieve_path = "/v1/payment_methods/{id}",
     .list_parent = &customer,
+    .outlives_list = true,
     .columns = payment_method_columns,
     .indexes = payment_method_indexes,
 };

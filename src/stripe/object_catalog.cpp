@@ -3,6 +3,8 @@
 
 #include "stripe/catalog_columns.hpp"
 
+#include <vector>
+
 namespace billstack::stripe {
 
 namespace {
@@ -50,6 +52,15 @@ constexpr const Kind *kinds[] = {
     &catalog::billing_meter,
 };
 
+std::vector<ChildList> *make_parent_lists() {
+    auto *lists = new std::vector<ChildList>;
+    for (const Kind *kind : kinds)
+        if (kind->list_parent != nullptr)
+            lists->push_back({"", kind, kind->list_parent->name, kind->list_path,
+                              kind->list_parent_param, false});
+    return lists;
+}
+
 } // namespace
 
 std::span<const Kind *const> all_kinds() {
@@ -67,6 +78,15 @@ const Kind *find_kind_by_object(std::string_view object) {
     for (const Kind *kind : kinds)
         if (kind->object == object)
             return kind;
+    return nullptr;
+}
+
+const ChildList *parent_list(const Kind &kind) {
+    // Never freed: a destructor would run when the backend exits.
+    static const std::vector<ChildList> *const lists = make_parent_lists();
+    for (const ChildList &list : *lists)
+        if (list.kind == &kind)
+            return &list;
     return nullptr;
 }
 

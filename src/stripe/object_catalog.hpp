@@ -61,6 +61,8 @@ struct Kind {
     // or into the query parameter list_parent_param; a column of the parent kind's name holds it.
     const Kind *list_parent = nullptr;
     std::string_view list_parent_param = "";
+    // An object can leave its parent's list and still be there, as a detached payment method does.
+    bool outlives_list = false;
     bool filters_by_created = false; // the list takes created[gte] and created[lte]
     bool is_default = false;         // one of the six copied by a plain backfill
     bool reusable_ids = false;       // the user chooses the ids: one may return after its deletion
@@ -77,6 +79,9 @@ std::span<const Kind *const> all_kinds();
 const Kind *find_kind(std::string_view name);
 // By the member "object" of an object, children included. nullptr: not mirrored.
 const Kind *find_kind_by_object(std::string_view object);
+// The list of a kind with a list_parent as one of the parent's, never embedded; nullptr for others.
+// Lives as long as the process.
+const ChildList *parent_list(const Kind &kind);
 // The version of the mirror's layout; raised whenever a kind, column or index is added.
 inline constexpr int mirror_version = 2;
 

@@ -244,9 +244,16 @@ TEST(ObjectCatalog, lists_that_hang_on_a_parent_say_whose_they_are) {
         bool by_path = kind->list_path.find("{id}") != std::string_view::npos;
         bool by_param = !kind->list_parent_param.empty();
         EXPECT_EQ(kind->list_parent != nullptr, by_path != by_param) << kind->name;
+        const ChildList *list = parent_list(*kind);
+        EXPECT_EQ(list != nullptr, kind->list_parent != nullptr) << kind->name;
         if (kind->list_parent == nullptr)
             continue;
         ++found;
+        EXPECT_EQ(list->kind, kind);
+        EXPECT_EQ(list->parent_column, "customer");
+        EXPECT_EQ(list->more_path, kind->list_path);
+        EXPECT_EQ(list->more_param, kind->list_parent_param);
+        EXPECT_FALSE(list->embedded);
         EXPECT_NE(find_column(*kind, kind->list_parent->name), nullptr) << kind->name;
         EXPECT_EQ(kind->list_parent->list_parent, nullptr) << "one level is all the walker knows";
         EXPECT_FALSE(kind->filters_by_created) << "the range is one over the parents";
