@@ -38,7 +38,11 @@ SELECT (SELECT coalesce(string_agg(o.name, ' ' ORDER BY o.name), '') FROM (
             UNION ALL
             SELECT c.relname FROM pg_class AS c
              WHERE c.relnamespace = 'billstack'::regnamespace AND c.relkind = 'v'
-               AND has_schema_privilege(role, 'billstack', 'USAGE') AND has_table_privilege(role, c.oid, 'SELECT')) AS o (name)),
+               AND has_schema_privilege(role, 'billstack', 'USAGE') AND has_table_privilege(role, c.oid, 'SELECT')
+            UNION ALL
+            SELECT c.relname || '(insert)' FROM pg_class AS c
+             WHERE c.relnamespace = 'billstack'::regnamespace AND c.relkind = 'v'
+               AND has_schema_privilege(role, 'billstack', 'USAGE') AND has_table_privilege(role, c.oid, 'INSERT')) AS o (name)),
        (SELECT coalesce(string_agg(replace(n.nspname, 'stripe_team_axs_', '') || '.' || c.relname, ' ' ORDER BY n.nspname, c.relname), '')
           FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
          WHERE n.nspname LIKE 'stripe\_team\_axs%' AND c.relkind = 'r'

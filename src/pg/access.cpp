@@ -42,6 +42,8 @@ constexpr GrantedObject granted_objects[] = {
     {"grant_access", admin},
     {"health", admin | app | reader},
     {"integrations", admin | app | reader},
+    {"receive_webhook", admin | app | webhook},
+    {"receive_webhook_raw", admin | app | webhook},
     {"revoke_access", admin},
     {"rotate_keys", admin},
     {"run_backfill", admin},
@@ -50,6 +52,7 @@ constexpr GrantedObject granted_objects[] = {
     {"sync_progress", admin | app | reader},
     {"upgrade_mirror", admin},
     {"validate", admin},
+    {"webhook_inbox", admin | app | webhook},
     {"webhook_url", admin | app},
 };
 

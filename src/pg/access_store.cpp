@@ -36,7 +36,10 @@ constinit Statement object_statements{
     " WHERE n.nspname = 'billstack' AND p.proname = ANY ($4)"
     " AND pg_catalog.pg_get_userbyid(p.proowner) <> $3"
     " UNION ALL "
-    "SELECT format('%s SELECT ON %s %s %I', $1, c.oid::regclass, $2, $3)"
+    "SELECT format('%s %s ON %s %s %I', $1, CASE WHEN c.relname = 'webhook_inbox'"
+    // RETURNING takes SELECT on the columns it names; the others stay closed.
+    " THEN 'INSERT, SELECT (event_id, duplicate, received_at)' ELSE 'SELECT' END,"
+    " c.oid::regclass, $2, $3)"
     " FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace"
     " WHERE n.nspname = 'billstack' AND c.relname = ANY ($4) AND c.relkind = 'v'"
     " AND pg_catalog.pg_get_userbyid(c.relowner) <> $3"

@@ -35,6 +35,7 @@ class Args {
     explicit Args(FunctionCallInfo fcinfo) : fcinfo_(fcinfo) {}
     bool is_null(int position) const { return PG_ARGISNULL_AT(position); }
     std::string text(int position, const char *name) const;
+    Datum value(int position, const char *name) const { return required(position, name); }
     std::optional<std::string> optional_text(int position) const;
     // The secret is copied out of the datum; a detoasted copy of our own is wiped.
     core::SecretBytes secret(int position, const char *name) const;

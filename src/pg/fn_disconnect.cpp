@@ -1,4 +1,5 @@
 // billstack.disconnect: ends an integration and drops what billstack made for it, nothing else.
+#include "pg/inbox_store.hpp"
 #include "pg/integration_store.hpp"
 #include "pg/mirror_admin.hpp"
 #include "pg/wake.hpp"
@@ -19,11 +20,14 @@ BILLSTACK_SQL_FUNCTION(billstack_disconnect) {
     require_writable("disconnect");
     refuse_while_projects_are_linked(integration);
     hold_open_run(integration.id);
+    delete_queue(integration.id); // before the mirror: the worker locks in this order too
     std::optional<std::string> dropped = drop_mirror(integration, drop_dependents);
     if (cancel_open_run(integration.id, "the integration was disconnected")) {
         wake_worker_at_commit();
     }
+    delete_ledger(integration.id);
     delete_integration(integration.id);
+    forget_counters_at_commit(integration.id);
     delete_team_without_integrations(integration.team);
     json::Node answer = json::Node::object();
     answer.set("success", true).set("droppedSchema", dropped);

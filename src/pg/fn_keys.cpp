@@ -216,7 +216,8 @@ void take_new_key(Integration &integration, const Rotation &rotation, VerifiedKe
     }
 }
 
-void seal_new_keys(const Integration &integration, const Rotation &rotation) {
+void seal_new_keys(const Integration &integration, const Rotation &rotation,
+                   bool replaces_real_secret) {
     if (!rotation.secret_key && !rotation.webhook_secret) {
         return;
     }
@@ -226,7 +227,8 @@ void seal_new_keys(const Integration &integration, const Rotation &rotation) {
         wake_worker_at_commit(); // a backfill in progress goes on with the new key
     }
     if (rotation.webhook_secret) {
-        seal_and_store(ring, integration, webhook_secret_kind, rotation.webhook_secret->secret);
+        store_webhook_secret(ring, integration, replaces_real_secret,
+                             rotation.webhook_secret->secret);
     }
 }
 
@@ -289,11 +291,12 @@ BILLSTACK_SQL_FUNCTION(billstack_rotate_keys) {
     if (rotation.publishable_key) {
         integration.publishable_key = rotation.publishable_key;
     }
+    bool replaces_real_secret = integration.webhook_secret_state == "set";
     if (rotation.webhook_secret) {
         integration.webhook_secret_state = stripe::name_of(rotation.webhook_secret->state);
     }
     store_rotated(integration);
-    seal_new_keys(integration, rotation);
+    seal_new_keys(integration, rotation, replaces_real_secret);
     notify_change("rotate", integration);
     json::Node answer = connection_answer(integration);
     if (rotation.secret_key) {

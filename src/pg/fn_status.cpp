@@ -1,5 +1,6 @@
 // billstack.status and webhook_url: what is stored, without asking Stripe.
 #include "pg/connection_answer.hpp"
+#include "pg/inbox_store.hpp"
 #include "pg/integration_store.hpp"
 #include "pg/mirror_admin.hpp"
 
@@ -8,13 +9,18 @@ namespace billstack::pg {
 namespace {
 
 json::Node webhook_status(const Integration &integration) {
+    InboxState inbox = read_inbox_state(integration.id, true);
+    std::optional<std::int64_t> lag;
+    if (inbox.oldest) {
+        lag = std::max<std::int64_t>(0, GetCurrentTimestamp() - *inbox.oldest) / USECS_PER_SEC;
+    }
     json::Node webhook = json::Node::object();
     webhook.set("secret", integration.webhook_secret_state)
-        .set("connected", false)
-        .set_null("lastEventAt")
-        .set_null("lastRefusedAt")
-        .set_null("lastRefusal")
-        .set_null("lag");
+        .set("connected", inbox.last_event_at.has_value())
+        .set("lastEventAt", json_time(inbox.last_event_at))
+        .set("lastRefusedAt", json_time(inbox.last_refused_at))
+        .set("lastRefusal", inbox.last_refusal)
+        .set("lag", lag);
     return webhook;
 }
 

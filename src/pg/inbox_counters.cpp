@@ -248,19 +248,40 @@ std::optional<QueueSize> queue_size(std::int32_t integration) {
     return size;
 }
 
-bool set_queue_size(std::int32_t integration, QueueSize counted) noexcept {
+void set_queue_size(std::int32_t integration, QueueSize counted) noexcept {
+    SharedState *state = shared_state();
+    if (state == nullptr) {
+        return;
+    }
+    CounterGuard guard(state->inbox_counters);
+    if (InboxCounter *counter = find(state->inbox_counters, MyDatabaseId, integration, true)) {
+        counter->rows = counted.rows;
+        counter->bytes = counted.bytes;
+        counter->counted = true;
+    }
+}
+
+bool has_place(std::int32_t integration) noexcept {
     SharedState *state = shared_state();
     if (state == nullptr) {
         return false;
     }
     CounterGuard guard(state->inbox_counters);
-    InboxCounter *counter = find(state->inbox_counters, MyDatabaseId, integration, true);
-    if (counter == nullptr) {
+    return find(state->inbox_counters, MyDatabaseId, integration, true) != nullptr;
+}
+
+bool may_recount(std::int32_t integration, std::int64_t every_us) noexcept {
+    SharedState *state = shared_state();
+    if (state == nullptr) {
         return false;
     }
-    counter->rows = counted.rows;
-    counter->bytes = counted.bytes;
-    counter->counted = true;
+    TimestampTz now = GetCurrentTimestamp();
+    CounterGuard guard(state->inbox_counters);
+    InboxCounter *counter = find(state->inbox_counters, MyDatabaseId, integration, false);
+    if (counter == nullptr || now - counter->recounted_at < every_us) {
+        return false;
+    }
+    counter->recounted_at = now;
     return true;
 }
 

@@ -29,8 +29,11 @@ std::optional<QueueSize> queue_size(std::int32_t integration);
 QueueSize own_pending(std::int32_t integration);
 // `counted` is what the table holds without the running transaction's rows. What commits meanwhile
 // may be missed or counted twice; a full queue is counted again before anything is refused.
-// False: there is no place for it.
-bool set_queue_size(std::int32_t integration, QueueSize counted) noexcept;
+void set_queue_size(std::int32_t integration, QueueSize counted) noexcept;
+// False: there is no memory for this integration; true: there is from now on.
+bool has_place(std::int32_t integration) noexcept;
+// True at most once in so long, for all backends together.
+bool may_recount(std::int32_t integration, std::int64_t every_us) noexcept;
 
 // What inbox_stat does not have yet. Times are 0 while there is none.
 struct CounterFlush {

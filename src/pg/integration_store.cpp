@@ -79,12 +79,15 @@ constinit Statement update_last_error{
     " updated_at = now() WHERE id = $1"};
 
 constinit Statement upsert_sealed_key{
-    "INSERT INTO billstack_internal.sealed_key AS k (integration_id, key_kind, fingerprint, sealed)"
-    " VALUES ($1, $2, $3, $4) ON CONFLICT (integration_id, key_kind) DO UPDATE"
-    " SET fingerprint = EXCLUDED.fingerprint, sealed = EXCLUDED.sealed, created_at = now()"};
-constinit Statement select_sealed_keys{
-    "SELECT k.key_kind, k.fingerprint, k.sealed FROM billstack_internal.sealed_key AS k"
-    " WHERE k.integration_id = $1 ORDER BY k.key_kind"};
+    "INSERT INTO billstack_internal.sealed_key AS k (integration_id, key_kind, fingerprint, sealed,"
+    " valid_until) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (integration_id, key_kind) DO UPDATE"
+    " SET fingerprint = EXCLUDED.fingerprint, sealed = EXCLUDED.sealed, created_at = now(),"
+    " valid_until = EXCLUDED.valid_until"};
+constinit Statement delete_sealed{
+    "DELETE FROM billstack_internal.sealed_key WHERE integration_id = $1 AND key_kind = $2"};
+constinit Statement select_sealed_keys{"SELECT k.key_kind, k.fingerprint, k.sealed, k.valid_until "
+                                       "FROM billstack_internal.sealed_key AS k"
+                                       " WHERE k.integration_id = $1 ORDER BY k.key_kind"};
 constinit Statement select_fingerprints{
     "SELECT DISTINCT k.fingerprint FROM billstack_internal.sealed_key AS k ORDER BY 1"};
 
@@ -311,8 +314,13 @@ void store_last_error(std::int32_t id, const std::optional<std::string> &error) 
 
 void store_sealed_key(std::int32_t id, const SealedKey &key) {
     InternalAccess access;
-    (void)upsert_sealed_key.run(
-        {param(id), param(key.key_kind), param(key.fingerprint), param_bytes(key.sealed)});
+    (void)upsert_sealed_key.run({param(id), param(key.key_kind), param(key.fingerprint),
+                                 param_bytes(key.sealed), param_time(key.valid_until)});
+}
+
+void delete_sealed_key(std::int32_t id, const std::string &key_kind) {
+    InternalAccess access;
+    (void)delete_sealed.run({param(id), param(key_kind)});
 }
 
 std::vector<SealedKey> sealed_keys_of(std::int32_t id) {
@@ -320,7 +328,8 @@ std::vector<SealedKey> sealed_keys_of(std::int32_t id) {
     Rows rows = select_sealed_keys.run({param(id)});
     std::vector<SealedKey> keys;
     for (std::uint64_t row = 0; row < rows.size(); ++row) {
-        keys.push_back({rows.text(row, 1), rows.text(row, 2), rows.bytes(row, 3)});
+        keys.push_back(
+            {rows.text(row, 1), rows.text(row, 2), rows.bytes(row, 3), rows.time(row, 4)});
     }
     return keys;
 }

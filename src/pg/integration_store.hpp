@@ -53,6 +53,7 @@ struct SealedKey {
     std::string key_kind;
     std::string fingerprint;
     std::string sealed;
+    std::optional<TimestampTz> valid_until; // nullopt: for ever
 };
 struct MirrorTable {
     std::string kind;
@@ -93,6 +94,7 @@ void store_last_error(std::int32_t id, const std::optional<std::string> &error);
 
 void store_sealed_key(std::int32_t id, const SealedKey &key);
 std::vector<SealedKey> sealed_keys_of(std::int32_t id);
+void delete_sealed_key(std::int32_t id, const std::string &key_kind);
 // Of every sealed value of this database.
 std::vector<std::string> sealed_fingerprints();
 

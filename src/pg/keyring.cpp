@@ -65,6 +65,14 @@ core::SecretBytes open_sealed(const Integration &integration, const SealedKey &s
                         sealed.sealed);
 }
 
+core::SecretBytes open_if_possible(const Integration &integration) {
+    try {
+        return open_key(integration, webhook_secret_kind);
+    } catch (const core::Error &) {
+        return {};
+    }
+}
+
 } // namespace
 
 void check_sealing_possible(bool livemode) {
@@ -81,12 +89,29 @@ crypto::KeyRing ring_to_seal(bool livemode) {
 }
 
 void seal_and_store(const crypto::KeyRing &ring, const Integration &integration,
-                    const char *key_kind, const core::SecretBytes &secret) {
+                    const char *key_kind, const core::SecretBytes &secret,
+                    std::optional<TimestampTz> valid_until) {
     const crypto::RootKey &root = ring.active();
     std::vector<unsigned char> sealed =
         crypto::seal(root.key, context_of(integration, key_kind), secret.view());
-    store_sealed_key(integration.id,
-                     {key_kind, root.fingerprint, std::string(sealed.begin(), sealed.end())});
+    store_sealed_key(integration.id, {key_kind, root.fingerprint,
+                                      std::string(sealed.begin(), sealed.end()), valid_until});
+}
+
+void store_webhook_secret(const crypto::KeyRing &ring, const Integration &integration,
+                          bool replaces_real_one, const core::SecretBytes &secret) {
+    constexpr int overlap_ms = 24 * 60 * 60 * 1000; // as long as Stripe signs with both
+    core::SecretBytes before =
+        replaces_real_one ? open_if_possible(integration) : core::SecretBytes();
+    if (before.empty()) {
+        delete_sealed_key(integration.id, previous_webhook_secret_kind);
+    } else if (before.view() == secret.view()) {
+        return; // nothing to replace, and the one before keeps its time
+    } else {
+        seal_and_store(ring, integration, previous_webhook_secret_kind, before,
+                       TimestampTzPlusMilliseconds(GetCurrentTimestamp(), overlap_ms));
+    }
+    seal_and_store(ring, integration, webhook_secret_kind, secret);
 }
 
 core::SecretBytes open_key(const Integration &integration, const char *key_kind) {
@@ -105,6 +130,17 @@ core::SecretBytes open_key(const Integration &integration, const char *key_kind)
 
 core::SecretBytes open_secret_key(const Integration &integration) {
     return open_key(integration, secret_key_kind);
+}
+
+std::vector<OpenedKey> open_webhook_secrets(const Integration &integration) {
+    std::vector<OpenedKey> opened;
+    for (const SealedKey &sealed : sealed_keys_of(integration.id)) {
+        if (sealed.key_kind == webhook_secret_kind ||
+            sealed.key_kind == previous_webhook_secret_kind) {
+            opened.push_back({open_sealed(integration, sealed), sealed.valid_until});
+        }
+    }
+    return opened;
 }
 
 void check_sealed_keys(const Integration &integration) {

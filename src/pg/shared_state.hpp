@@ -85,6 +85,7 @@ struct InboxCounter {
     std::int64_t duplicates;   // not yet stored
     TimestampTz last_event_at; // 0: none since the server started
     TimestampTz last_refused_at;
+    TimestampTz recounted_at; // when a full queue was counted again
 };
 
 inline constexpr std::size_t inbox_counter_count = 8192; // 512 kB

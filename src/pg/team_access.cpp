@@ -22,6 +22,18 @@ bool read_only_for(Need need) {
     return need == Need::see;
 }
 
+bool suffices(const std::string &profile, Need need) {
+    switch (need) {
+    case Need::see:
+        return true;
+    case Need::receive:
+        return profile == "admin" || profile == "app" || profile == "webhook";
+    case Need::act:
+        break;
+    }
+    return profile == "admin";
+}
+
 bool may_use_integration(const Integration &integration, bool team_allowed) {
     return team_allowed || caller_has_rights_of(integration.owner_name);
 }
@@ -36,9 +48,12 @@ core::Error unknown_integration(const std::string &team, const std::string &inte
 
 // Whoever may see the team is told that more is needed; for all others it does not exist.
 core::Error refusal(const std::string &team, Need need) {
-    if (need == Need::act && may_use_team(team, Need::see)) {
+    if (need != Need::see && may_use_team(team, Need::see)) {
         return core::Error(core::Code::not_allowed, "permission denied for team \"" + team + "\"",
-                           "It takes the team's owner or a role with the admin profile.",
+                           need == Need::act
+                               ? "It takes the team's owner or a role with the admin profile."
+                               : "It takes the team's owner or a role with the webhook, app or "
+                                 "admin profile.",
                            "Ask the team's owner to call billstack.grant_access().");
     }
     return unknown_team(team);
@@ -56,8 +71,7 @@ bool may_use_team(const std::string &team, Need need) {
         return true;
     }
     for (const AccessGrant &grant : access_grants_covering(team, read_only)) {
-        if ((need == Need::see || grant.profile == "admin") &&
-            caller_has_rights_of(grant.role_name)) {
+        if (suffices(grant.profile, need) && caller_has_rights_of(grant.role_name)) {
             return true;
         }
     }

@@ -7,11 +7,12 @@ namespace billstack::pg {
 
 struct Integration;
 
-// see: status, addresses, rows of views. act: everything else.
-enum class Need { see, act };
+// see: status, addresses, rows of views. receive: handing in events. act: everything else.
+enum class Need { see, receive, act };
 
 // The extension's owner, superusers, the team's owner (members included); holders of an `admin`
-// grant that covers the team, for Need::see of any grant.
+// grant that covers the team, for Need::receive of a `webhook` or `app` grant too, for Need::see of
+// any grant.
 bool may_use_team(const std::string &team, Need need);
 
 // Throws core::Error(unknown_object) for a team that is unknown or foreign, not_allowed for one

@@ -69,4 +69,13 @@ inline int own_proc_number() {
 #endif
 }
 
+// Of the running transaction; another one in the next transaction of this process.
+inline LocalTransactionId own_local_transaction() {
+#if PG_VERSION_NUM >= 170000
+    return MyProc->vxid.lxid;
+#else
+    return MyProc->lxid;
+#endif
+}
+
 } // namespace billstack::pg
