@@ -40,8 +40,8 @@ demo-clean: ## stop the demo's server and simulator and remove their files
 check: ## everything: house checks, unit tests, pg_regress, TAP; ends with "N passed, N failed"
 	$(script)/check.sh deps house build unit regress tap
 
-check-long: ## the same with sanitizers and the long crash and fault rounds
-	$(script)/check.sh --long deps house build unit sanitize regress tap
+check-long: ## the same with sanitizers, fuzzers and the long crash and fault rounds
+	$(script)/check.sh --long deps house build unit sanitize fuzz regress tap
 
 check-house: ## the rules of this code base as scripts (test/check)
 	$(script)/check.sh house

@@ -1,6 +1,7 @@
 // The check of a Stripe-Signature header, https://docs.stripe.com/webhooks/signature:
 // "t=<unix seconds>,v1=<hex>[,v1=<hex>...][,v0=...]", HMAC-SHA256 over "<t>.<body>". It answers as
-// Stripe's library for Node does, but for times in the future, which that one takes.
+// Stripe's library for Node does, but for times in the future and the time "NaN", which that one
+// takes.
 #pragma once
 #include "core/pure.hpp"
 

@@ -163,7 +163,6 @@ bool same(const Token &a, const Token &b) {
 struct Evidence {
     bool all_old = true;
     bool all_new = true;
-    bool told_apart = false; // an old value differed from the new one
 };
 
 Token find(const std::vector<Member> &members, const std::string &name) {
@@ -182,8 +181,7 @@ std::vector<Member> members_if_any(const Token &token) {
 }
 
 void weigh(const Token &stored, const Token &now, const Token &old, Evidence &evidence) {
-    if (old.kind == TokenKind::object && can_have_members(stored) && can_have_members(now) &&
-        !(is_nothing(stored) && is_nothing(now))) {
+    if (old.kind == TokenKind::object && can_have_members(stored) && can_have_members(now)) {
         const std::vector<Member> old_members = members_of(old.text);
         const std::vector<Member> new_members = members_if_any(now);
         const std::vector<Member> stored_members = members_if_any(stored);
@@ -194,7 +192,6 @@ void weigh(const Token &stored, const Token &now, const Token &old, Evidence &ev
     }
     evidence.all_old = evidence.all_old && same(stored, old);
     evidence.all_new = evidence.all_new && same(stored, now);
-    evidence.told_apart = evidence.told_apart || !same(now, old);
 }
 
 } // namespace
@@ -217,7 +214,7 @@ Follows follows(std::string_view stored_raw, std::string_view object_raw,
             return Follows::unclear;
         Evidence evidence;
         weigh(stored, now, old, evidence);
-        if (!evidence.told_apart || evidence.all_old == evidence.all_new)
+        if (evidence.all_old == evidence.all_new) // both where no value changed
             return Follows::unclear;
         return evidence.all_old ? Follows::yes : Follows::already_in;
     } catch (const core::Error &) { // a stored object that someone has changed by hand

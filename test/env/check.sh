@@ -5,6 +5,7 @@
 #   house        test/check/*.sh              tap       test/t/*.pl
 #   build        extension, copied server, unit tests, simulator (build-cmake: the last two)
 #   unit         ctest                        sanitize  ctest again under ASan and UBSan
+#   fuzz         test/fuzz/run.sh
 # TESTS='...' narrows the one stage it is used with.
 . "$(dirname "$0")/common.sh"
 
@@ -92,13 +93,15 @@ stage_sanitize() {
     counted sanitize run_ctest "$build/cmake-sanitize"
 }
 
+stage_fuzz() { counted fuzz "$top/test/fuzz/run.sh"; }
+
 # shellcheck disable=SC2086 # TESTS is a list of words
 stage_regress() { counted regress "$top/test/env/regress.sh" ${TESTS:-}; }
 
 # shellcheck disable=SC2086
 stage_tap() { counted tap "$top/test/env/tap.sh" ${TESTS:-}; }
 
-[ $# -gt 0 ] || { sed -n '2,8s/^# \{0,1\}//p' "$0" >&2; exit 2; }
+[ $# -gt 0 ] || { sed -n '2,9s/^# \{0,1\}//p' "$0" >&2; exit 2; }
 arguments=("$@")
 if [ "${BILLSTACK_LONG:-}" = 1 ]; then arguments=(--long "$@"); fi
 # Packages first: they bring the user that servers run as.

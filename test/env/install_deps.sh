@@ -47,6 +47,10 @@ libcpanel-json-xs-perl|compares mirrors with the simulator field by field
 END
     if ! command -v node >/dev/null; then echo "nodejs|Stripe's own library tries the simulator"; fi
     if ! command -v npm >/dev/null; then echo "npm|fetches Stripe's own library"; fi
+    if [ "${BILLSTACK_LONG:-}" = 1 ]; then
+        echo "clang|builds the fuzz targets of make check-long"
+        echo "libclang-rt-dev|libFuzzer and the sanitizers of clang"
+    fi
 }
 
 list_missing() {

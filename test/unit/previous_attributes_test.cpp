@@ -129,6 +129,9 @@ TEST(PreviousAttributes, numbers_by_value_and_never_as_doubles) {
              {"0", "null"},
              {"0", "false"}})
         EXPECT_FALSE(same(a, b) || same(b, a)) << a << ' ' << b;
+    // Exponents beyond all reason are compared as they are written.
+    EXPECT_TRUE(same("0.01e-9223372036854775807", "0.01e-9223372036854775807"));
+    EXPECT_FALSE(same("0.01e-9223372036854775807", "0.010e-9223372036854775807"));
 }
 
 TEST(PreviousAttributes, strings_by_what_they_say) {

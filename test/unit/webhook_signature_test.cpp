@@ -107,6 +107,7 @@ TEST(WebhookSignature, a_digest_must_be_there_whole_and_in_lower_case) {
     for (std::string wrong : {upper, right.substr(0, 63), right.substr(1), right + "0", " " + right,
                               right + " ", std::string("x"), std::string(64, '0')})
         EXPECT_EQ(verify(t + wrong), mismatch) << wrong;
+    EXPECT_EQ(verify(t + right + "=x"), valid); // a value ends at the next "="
     EXPECT_EQ(verify(t), malformed);
     EXPECT_EQ(verify(t + right + ",v1="), malformed);
     EXPECT_EQ(verify(t + right + ",v1"), malformed);
