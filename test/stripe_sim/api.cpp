@@ -80,14 +80,17 @@ const Api::Caller &Api::authenticate(const Request &request) const {
 }
 
 static void require_permission(std::string_view kind, const KeyConfig &key,
-                               const AccountConfig &account) {
-    if (std::find(key.denied.begin(), key.denied.end(), kind) == key.denied.end())
+                               const AccountConfig &account, std::string_view access = "_read") {
+    std::string full = std::string{kind} + std::string{access};
+    bool denied = std::any_of(key.denied.begin(), key.denied.end(),
+                              [&](const std::string &one) { return one == kind || one == full; });
+    if (!denied)
         return;
     throw ApiError{403,
                    "The provided key '" + mask_key(key.key) +
                        "' does not have the required permissions for this endpoint on account '" +
-                       account.id + "'. Having the 'rak_" + std::string{kind} +
-                       "_read' permission would allow this request to continue."};
+                       account.id + "'. Having the 'rak_" + full +
+                       "' permission would allow this request to continue."};
 }
 
 static void add_headers(const Request &request, Response &response) {
@@ -109,6 +112,9 @@ void Api::handle(const Request &request, Response &response) {
     add_headers(request, response);
     try {
         route(request, response);
+    } catch (const JsonError &error) {
+        response.status = 400;
+        response.body = error_body({400, error.what()});
     } catch (const ApiError &error) {
         response.status = error.status;
         response.body = error_body(error);
@@ -119,9 +125,27 @@ void Api::handle(const Request &request, Response &response) {
 
 void Api::route(const Request &request, Response &response) {
     const Caller &caller = authenticate(request);
-    if (request.method != "GET")
+    if (request.method == "GET")
+        return get(caller, request, response);
+    if (request.method != "POST" && request.method != "DELETE")
         throw unrecognized_url(request.method, request.path);
-    get(caller, request, response);
+    std::string_view key = request.header("idempotency-key");
+    if (key.empty() || request.method == "DELETE")
+        return write(caller, request, response);
+    std::string name = caller.store->config().id + " " + std::string{key};
+    std::string asked = request.path + "\n" + request.body;
+    if (auto found = answered_.find(name); found != answered_.end()) {
+        if (found->second.first != asked)
+            throw ApiError{400,
+                           "Keys for idempotent requests can only be used with the same parameters "
+                           "they were first used with.",
+                           "", "", "idempotency_error"};
+        response.body = found->second.second;
+        response.headers.emplace_back("Idempotent-Replayed", "true");
+        return;
+    }
+    write(caller, request, response);
+    answered_[name] = {asked, response.body};
 }
 
 void Api::get_account(const Caller &caller, const std::string &id,
@@ -194,6 +218,15 @@ void Api::get_of_customer(const Caller &caller, const Route &route,
               "/v1/customers/" + route.id + "/" + std::string{route.sub->under_customer});
 }
 
+std::string deleted_stub(const KindInfo &kind, const std::string &id) {
+    return "{\n  \"id\": " + quoted(id) + ",\n  \"object\": " + quoted(kind.object_name()) +
+           ",\n  \"deleted\": true\n}";
+}
+
+void Api::require_write(const Caller &caller, const KindInfo &kind) const {
+    require_permission(kind.name, caller.key, caller.store->config(), "_write");
+}
+
 void Api::read_one(const Caller &caller, const KindInfo &kind, const std::string &id,
                    Response &response) {
     Store &store = *caller.store;
@@ -206,8 +239,7 @@ void Api::read_one(const Caller &caller, const KindInfo &kind, const std::string
         found = true;
     } else if (kind.kind == Kind::customer && store.was_deleted(kind.kind, id)) {
         // A deleted customer is still answered, as a stub.
-        response.body =
-            "{\n  \"id\": " + quoted(id) + ",\n  \"object\": \"customer\",\n  \"deleted\": true\n}";
+        response.body = deleted_stub(kind, id);
         found = true;
     }
     if (!found)

@@ -17,6 +17,9 @@ namespace stripe_sim {
 /// The key of the Authorization header, Bearer or Basic. Empty when there is none.
 std::string caller_key(const Request &request);
 
+/// {"id", "object", "deleted": true}
+std::string deleted_stub(const KindInfo &kind, const std::string &id);
+
 class Api {
   public:
     Api(const std::vector<AccountConfig> &accounts, size_t cache_bytes);
@@ -53,10 +56,22 @@ class Api {
     void list_children(const Caller &caller, const KindInfo &kind, const std::string &parent,
                        const Request &request, Response &response);
 
+    void require_write(const Caller &caller, const KindInfo &kind) const;
+
+    // api_write.cpp
+    void write(const Caller &caller, const Request &request, Response &response);
+    /// The fields of a change, from a form.
+    Json read_form(Store &store, Kind kind, Json form, bool creates);
+    void erase(Store &store, const KindInfo &kind, const std::string &id, bool deletes, Rng &rng,
+               const Request &request, Response &response);
+
     CacheBudget cache_;
     SimClock clock_;
     std::vector<std::unique_ptr<Store>> stores_;
     std::unordered_map<std::string, Caller> callers_;
+    /// By account and idempotency key: what was asked and what was answered.
+    std::unordered_map<std::string, std::pair<std::string, std::string>> answered_;
+    uint64_t written_ = 0;
 };
 
 } // namespace stripe_sim

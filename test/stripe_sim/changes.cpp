@@ -105,7 +105,9 @@ class Applying {
         std::string type = change_.type;
         if (type.empty())
             type = event_type(kind, Op::remove, last.get(), nullptr);
-        if (type.empty() && !info(kind).path.empty() && kind != Kind::feature)
+        bool without_event =
+            info(kind).path.empty() || kind == Kind::feature || kind == Kind::webhook_endpoint;
+        if (type.empty() && !without_event)
             throw ApiError{400, "Stripe never deletes a " + std::string{info(kind).name} +
                                     "; name the type of the event to do it all the same"};
         store_.remove(kind, change_.id);

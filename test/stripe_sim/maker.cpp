@@ -145,8 +145,7 @@ void fill_special(Store &store, Kind kind, json_t *doc, const std::string &id) {
     if (kind == Kind::invoice_payment)
         json_object_set_new(doc, "status", text("paid"));
     if (kind == Kind::subscription)
-        for (const char *end : {"canceled_at", "cancel_at", "ended_at"})
-            json_object_set_new(doc, end, json_null());
+        json_object_set_new(doc, "status", text("active"));
     if (kind == Kind::active_entitlement) {
         std::string feature = get_string(doc, "feature");
         if (std::optional<Key> key = store.find(Kind::feature, feature))
@@ -200,11 +199,10 @@ void patch_document(json_t *target, const json_t *patch) {
 Json make_child(Store &store, Kind child, const std::string &parent_id, const json_t *fields,
                 int64_t at, Rng &rng) {
     const ChildList &list = *child_list(child);
-    Json doc = fixture(info(child).object_name());
+    Json doc = example(child, at);
     Filler{store, child, rng}.fill(doc.get());
     json_object_set_new(doc.get(), "id", text(store.fresh_id(child)));
     set_if_there(doc.get(), info(list.parent).object_name().c_str(), text(parent_id));
-    set_if_there(doc.get(), "created", json_integer(at));
     set_if_there(doc.get(), "livemode", json_boolean(store.config().livemode));
     put_price(store, doc.get(), rng);
     patch_document(doc.get(), fields);
@@ -226,14 +224,12 @@ void complete_children(Store &store, Kind kind, json_t *doc, int64_t at, Rng &rn
 }
 
 Json make_document(Store &store, Kind kind, const json_t *fields, int64_t at, Rng &rng) {
-    Json doc = fixture(info(kind).object_name());
+    Json doc = example(kind, at);
     Filler{store, kind, rng}.fill(doc.get());
     std::string id = get_string(fields, "id");
     if (id.empty())
         id = store.fresh_id(kind);
     json_object_set_new(doc.get(), "id", text(id));
-    for (const char *member : {"created", "date", "updated"})
-        set_if_there(doc.get(), member, json_integer(at));
     set_if_there(doc.get(), "livemode", json_boolean(store.config().livemode));
     if (kind == Kind::active_entitlement)
         json_object_set_new(doc.get(), "customer", text(id_for(store, Kind::customer, rng)));

@@ -9,6 +9,8 @@
 
 namespace stripe_sim {
 
+/// The bare example, with ids and references as published.
+Json example(Kind kind, int64_t at);
 /// A whole document, not stored yet. `fields` is a patch as in patch_document, or null; it may name
 /// the id. `at` is when the object is created, Unix seconds. Throws JsonError.
 Json make_document(Store &store, Kind kind, const json_t *fields, int64_t at, Rng &rng);
