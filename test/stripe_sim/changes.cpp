@@ -151,6 +151,8 @@ class Applying {
     ChangeResult tell(Kind kind, const std::string &id, Op op, const json_t *before,
                       const json_t *after, std::string type) {
         ChangeResult result{id, nullptr, at_};
+        if (change_.silent)
+            return result;
         if (type.empty())
             type = event_type(kind, op, before, after);
         if (type.empty())

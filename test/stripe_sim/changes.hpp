@@ -18,6 +18,7 @@ struct Change {
     std::string type = {};            ///< of the event; empty: what Stripe would send
     std::optional<int64_t> at = {};   ///< the event's second; the clock's by default
     std::string idempotency_key = {}; ///< of the request that changed it
+    bool silent = false;              ///< without an event
 };
 
 struct ChangeResult {

@@ -124,7 +124,7 @@ void Simulator::control_objects(const Request &request, const std::vector<std::s
         throw bad_control("no such kind: " + parts[2]);
     bool child = static_cast<size_t>(kind->kind) >= stored_kinds;
     if (parts.size() == 3 && request.method == "GET")
-        return dump_objects(*store, *kind, response);
+        return dump_objects(*store, *kind, parameter(request, "parents") == "1", response);
     if (parts.size() != 4 || child)
         throw bad_control("only a stored object can be changed");
     const std::string &id = parts[3];
@@ -145,26 +145,42 @@ void Simulator::control_objects(const Request &request, const std::vector<std::s
     response.body += '\n';
 }
 
-void Simulator::dump_objects(Store &store, const KindInfo &kind, Response &response) {
+// The hidden owner of what does not name it: an entitlement's customer.
+static std::string owner_of(Store &store, const KindInfo &kind, Key key) {
+    if (kind.kind != Kind::active_entitlement)
+        return {};
+    return get_string(store.document(kind.kind, key).get(), "customer");
+}
+
+static void append_dumped(std::string &out, std::string_view text, const std::string &parent,
+                          bool parents) {
+    if (parents) {
+        out += "{\"parent\": " + (parent.empty() ? "null" : quoted(parent)) + ", \"object\": ";
+        append_one_line(out, text);
+        out += "}\n";
+        return;
+    }
+    append_one_line(out, text);
+    out += '\n';
+}
+
+void Simulator::dump_objects(Store &store, const KindInfo &kind, bool parents, Response &response) {
     response.content_type = "application/x-ndjson";
     const ChildList *list = child_list(kind.kind);
-    bool child = list != nullptr;
-    Kind walked = child ? list->parent : kind.kind;
+    Kind walked = list != nullptr ? list->parent : kind.kind;
     Store::Walk walk{store, walked, true};
     std::string text;
     while (std::optional<Key> key = walk.next()) {
-        if (!child) {
+        if (list == nullptr) {
             text.clear();
             store.append_text(text, walked, *key);
-            append_one_line(response.body, text);
-            response.body += '\n';
+            append_dumped(response.body, text, parents ? owner_of(store, kind, *key) : "", parents);
             continue;
         }
-        auto children = store.children(kind.kind, store.id_of(walked, *key));
-        for (const Store::Child &one : *children) {
-            append_one_line(response.body, one.text);
-            response.body += '\n';
-        }
+        std::string parent = store.id_of(walked, *key);
+        auto children = store.children(kind.kind, parent);
+        for (const Store::Child &one : *children)
+            append_dumped(response.body, one.text, parent, parents);
     }
 }
 

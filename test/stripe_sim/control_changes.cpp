@@ -93,6 +93,7 @@ void Simulator::control_make(Store &store, const Request &request, Response &res
         if (tell || child_list(kind.kind) != nullptr) {
             Change change{Op::create, kind.kind, "", get_string(body.get(), "parent"), fields};
             change.at = when;
+            change.silent = !tell;
             id = apply_change(store, change, rng).id;
         } else {
             Json doc = make_document(store, kind.kind, fields, when, rng);

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
+#include <set>
 #include <vector>
 
 namespace stripe_sim {
@@ -89,6 +90,25 @@ bool falls(double share, Rng &rng) {
     return share > 0 && static_cast<double>(rng.next() >> 11) * 0x1p-53 < share;
 }
 
+// Takes the secret of an endpoint, and from the events those that it does not ask for.
+void obey_endpoint(Store &store, const std::string &id, Script &script,
+                   std::vector<Delivery> &events) {
+    std::optional<Key> key = store.find(Kind::webhook_endpoint, id);
+    if (!key)
+        throw JsonError{"no such webhook endpoint: " + id};
+    Json endpoint = store.document(Kind::webhook_endpoint, *key);
+    script.secret = get_string(endpoint.get(), "secret");
+    std::set<std::string> enabled;
+    size_t i;
+    json_t *type;
+    json_array_foreach(json_object_get(endpoint.get(), "enabled_events"), i, type)
+        enabled.insert(json_string_value(type));
+    bool off = get_string(endpoint.get(), "status") == "disabled";
+    std::erase_if(events, [&](const Delivery &one) {
+        return off || !(enabled.contains("*") || enabled.contains(one.event->type));
+    });
+}
+
 std::vector<Delivery> bend(std::vector<Delivery> events, const Script &script, Rng rng) {
     std::vector<Delivery> out;
     for (Delivery &one : events) {
@@ -151,6 +171,8 @@ void append_deliveries(std::string &out, Store &store, const json_t *script) {
         next = std::max<size_t>(next, static_cast<size_t>(one.event - store.recorded().data()) + 1);
     if (events.empty())
         next = store.recorded().size();
+    if (std::string endpoint = get_string(script, "endpoint"); !endpoint.empty())
+        obey_endpoint(store, endpoint, how, events);
     out += "{\"deliveries\":[";
     const char *separator = "";
     for (const Delivery &one : bend(std::move(events), how, rng)) {

@@ -15,6 +15,7 @@ std::string signature_header(std::string_view secret, std::string_view payload, 
 
 /// Appends {"deliveries": [...], "next": sequence} for a script:
 ///   secret     signs; without one there is no signature
+///   endpoint   id of a webhook endpoint instead: its secret, and only what it is enabled for
 ///   from       first event by sequence or id; default 1
 ///   events     ids instead of from, in this order
 ///   limit      events at most, before doubling and losing; default all

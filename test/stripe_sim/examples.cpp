@@ -13,7 +13,7 @@ struct Blank {
 
 constexpr Blank blanks[] = {
     {Kind::customer, "discount shipping address"},
-    {Kind::product, "package_dimensions"},
+    {Kind::product, "package_dimensions default_price"},
     {Kind::price, "custom_unit_amount transform_quantity"},
     {Kind::plan, "transform_usage"},
     {Kind::subscription,

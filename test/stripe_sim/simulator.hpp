@@ -42,7 +42,7 @@ class Simulator {
     void control(const Request &request, Response &response);
     void control_objects(const Request &request, const std::vector<std::string> &parts,
                          Response &response);
-    void dump_objects(Store &store, const KindInfo &kind, Response &response);
+    void dump_objects(Store &store, const KindInfo &kind, bool parents, Response &response);
     void control_keys(const Request &request, Response &response);
     void control_faults(const Request &request, Response &response);
     Store &account_of(const Request &request);

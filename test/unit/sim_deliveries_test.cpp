@@ -124,6 +124,25 @@ TEST(sim_deliveries, a_thin_twin_names_its_snapshot) {
     EXPECT_EQ(sim.get(get_string(related, "url")).status, 200);
 }
 
+TEST(sim_deliveries, an_endpoint_gets_what_it_asked_for) {
+    Sim sim;
+    Json made = parse_json(sim.post("/v1/webhook_endpoints",
+                                    "url=https://example.com&enabled_events[]=product.updated")
+                               .body);
+    std::string id = get_string(made.get(), "id");
+    grow(sim, 3);
+    std::string product = sim.page("/v1/products?limit=1")[0];
+    sim.post("/v1/products/" + product, "name=Other");
+    std::vector<Delivered> all = deliver(sim, R"({"at": 1700000000, "endpoint": ")" + id + "\"}");
+    ASSERT_EQ(all.size(), 1U);
+    EXPECT_EQ(all[0].type, "product.updated");
+    EXPECT_EQ(all[0].signature,
+              signature_header(get_string(made.get(), "secret"), all[0].payload, 1700000000));
+    EXPECT_EQ(get_int(sim.last.get(), "next", 0), 5);
+    sim.post("/v1/webhook_endpoints/" + id, "disabled=true");
+    EXPECT_TRUE(deliver(sim, R"({"endpoint": ")" + id + "\"}").empty());
+}
+
 TEST(sim_deliveries, nonsense_is_refused) {
     Sim sim;
     grow(sim, 1);

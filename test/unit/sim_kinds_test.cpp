@@ -126,6 +126,21 @@ TEST(sim_kinds, children_follow_their_parents) {
         }
         EXPECT_EQ(sim.all(list.child).size(), 13U);
     }
+    EXPECT_EQ(sim.page("/v1/events").size(), 1U) << "made objects were always there";
+}
+
+TEST(sim_kinds, a_dump_may_name_parents_that_objects_do_not) {
+    Sim sim;
+    make(sim, R"({"kind": "active_entitlement", "fields": {"customer": "cus_a"}})");
+    std::string id = make(sim, R"({"kind": "credit_note"})")[0];
+    EXPECT_EQ(sim.get("/_sim/objects/active_entitlement").body.find("cus_a"), std::string::npos);
+    auto parent = [&](const std::string &kind) {
+        std::string text = sim.get("/_sim/objects/" + kind + "?parents=1").body;
+        return get_string(parse_json(text.substr(0, text.find('\n'))).get(), "parent");
+    };
+    EXPECT_EQ(parent("active_entitlement"), "cus_a");
+    EXPECT_EQ(parent("credit_note_line_item"), id);
+    EXPECT_EQ(parent("customer"), "");
 }
 
 TEST(sim_kinds, references_lead_somewhere) {

@@ -89,6 +89,8 @@ sub revoke_key { my ($self, $key) = @_; $self->ask('DELETE', 'keys?key=' . ($key
 
 # Objects of a kind, children included, newest first as lists have them.
 sub objects { my ($self, $kind) = @_; return _lines($self->ask('GET', "objects/$kind")); }
+# The same with what the object does not say: {parent, object}; parent is undef where there is none.
+sub objects_with_parents { my ($self, $kind) = @_; return _lines($self->ask('GET', "objects/$kind?parents=1")); }
 sub object { my ($self, $kind, $id) = @_; return $json->decode($self->ask('GET', "objects/$kind/$id")); }
 # Merge patch: members given replace those there, null removes.
 sub patch { my ($self, $kind, $id, $merge) = @_; $self->ask('POST', "objects/$kind/$id", $merge); return; }
@@ -106,7 +108,7 @@ sub delete { my ($self, $kind, $id, %more) = @_; return ($self->changes({ op => 
 # Objects from Stripe's examples that were always there (no event): their ids. Options: fields, at, events.
 sub make { my ($self, $kind, $count, %more) = @_; return @{ $self->_post('make', { kind => $kind, count => $count // 1, %more })->{ids} }; }
 # Events as a webhook endpoint gets them: {event_id, type, created, thin, signature, payload}. Options:
-# secret, from, events, limit, order, seed, duplicates, losses, thin, at.
+# secret or endpoint, from, events, limit, order, seed, duplicates, losses, thin, at.
 sub deliveries { my ($self, %script) = @_; return @{ $self->_post('deliveries', \%script)->{deliveries} }; }
 # All that were recorded, oldest first, whatever their age.
 sub events
