@@ -23,7 +23,7 @@ VALUES ('axs_one', 'regress_access_owner'), ('axs_two', 'regress_access_owner');
 INSERT INTO billstack_internal.integration (team, name, owner_name, schema_name, schema_oid, livemode,
     key_restricted, key_masked, mirror_version, system_identifier, database_oid)
 SELECT t.team, 'default', t.owner_name, 'stripe_team_' || t.team, to_regnamespace('stripe_team_' || t.team),
-    false, false, 'sk_test_...', 1, c.system_identifier, d.oid
+    false, false, 'sk_test_...', 1000, c.system_identifier, d.oid
   FROM billstack_internal.team AS t, pg_control_system() AS c, pg_database AS d
  WHERE t.team LIKE 'axs%' AND d.datname = current_database();
 INSERT INTO billstack_internal.mirror_table (integration_id, kind, table_name)
@@ -100,7 +100,7 @@ INSERT INTO billstack_internal.team (team, owner_name) VALUES ('axs_new', 'regre
 INSERT INTO billstack_internal.integration (team, name, owner_name, schema_name, schema_oid, livemode,
     key_restricted, key_masked, mirror_version, system_identifier, database_oid)
 SELECT 'axs_new', i.name, i.owner_name, 'stripe_team_axs_new', 'stripe_team_axs_new'::regnamespace,
-    false, false, 'sk_test_...', 1, i.system_identifier, i.database_oid
+    false, false, 'sk_test_...', 1000, i.system_identifier, i.database_oid
   FROM billstack_internal.integration AS i WHERE i.team = 'axs_two';
 INSERT INTO billstack_internal.mirror_table (integration_id, kind, table_name)
 SELECT i.id, 'customer', 'customers' FROM billstack_internal.integration AS i WHERE i.team = 'axs_new'

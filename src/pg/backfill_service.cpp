@@ -2,30 +2,11 @@
 
 #include "pg/config.hpp"
 #include "pg/log.hpp"
-#include "pg/scope.hpp"
+#include "pg/store_transaction.hpp"
 
 namespace billstack::pg {
 
 namespace {
-
-// A transaction of the worker on the extension's own tables, as their owner.
-class StoreTransaction {
-  public:
-    StoreTransaction() {
-        user_.emplace(extension_owner(), UserContext::Rights::plain);
-        spi_.emplace();
-    }
-    void commit() {
-        spi_.reset();
-        user_.reset();
-        transaction_.commit();
-    }
-
-  private:
-    Transaction transaction_;
-    std::optional<UserContext> user_;
-    std::optional<SpiSession> spi_;
-};
 
 // The key stays sealed in the table; it is opened for the length of the run.
 std::shared_ptr<const core::SecretBytes> open_key(const OpenRun &run) {

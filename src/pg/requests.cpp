@@ -149,6 +149,22 @@ WorkerPresence look_for_worker(SharedState &state, std::string &last_error) {
     return presence;
 }
 
+// What waits in the worker for the worker waits for ever.
+void refuse_in_worker(SharedState &state) {
+    pid_t worker = 0;
+    {
+        SpinGuard guard(state);
+        DatabaseEntry *entry = find_entry(state, MyDatabaseId);
+        worker = entry != nullptr ? entry->worker_pid : 0;
+    }
+    if (worker == MyProcPid) {
+        throw core::Error(core::Code::not_ready,
+                          "a handler or trigger that the billstack worker runs cannot call Stripe",
+                          "The worker makes the calls, and is busy with the handler until it ends.",
+                          "Note in a table what is to be done, and do it from a session.");
+    }
+}
+
 // The worker's last error may name what belongs to another team.
 bool may_read_errors() {
     Oid owner = extension_owner();
@@ -238,6 +254,7 @@ std::vector<StripeAnswer> ask_stripe(const std::vector<StripeRequest> &requests)
                           "A standby server sends no requests.", "Connect to the primary server.");
     }
     SharedState &state = require_shared_state();
+    refuse_in_worker(state);
     if (!exit_callback_registered) {
         call([] { before_shmem_exit(at_exit, 0); });
         exit_callback_registered = true;

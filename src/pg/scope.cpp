@@ -119,11 +119,34 @@ UserContext::~UserContext() {
     }
 }
 
+namespace {
+
+constexpr int patience_ms = 10000; // with those who trap the cancel
+bool last_resort_known = false;
+TimeoutId last_resort;
+
+// In a signal handler: as SIGTERM does.
+void end_when_possible() {
+    ProcDiePending = true;
+    InterruptPending = true;
+    SetLatch(MyLatch);
+}
+
+} // namespace
+
 TimeLimit::TimeLimit(int milliseconds) {
-    call([&] { enable_timeout_after(STATEMENT_TIMEOUT, milliseconds); });
+    call([&] {
+        if (!last_resort_known) {
+            last_resort = RegisterTimeout(USER_TIMEOUT, end_when_possible);
+            last_resort_known = true;
+        }
+        enable_timeout_after(STATEMENT_TIMEOUT, milliseconds);
+        enable_timeout_after(last_resort, milliseconds + patience_ms);
+    });
 }
 
 TimeLimit::~TimeLimit() {
+    disable_timeout(last_resort, false);
     disable_timeout(STATEMENT_TIMEOUT, true);
     if (get_timeout_indicator(STATEMENT_TIMEOUT, true)) {
         QueryCancelPending = false;

@@ -85,8 +85,9 @@ class UserContext {
     int settings_level_;
 };
 
-// What runs inside is canceled (57014) after so long; a cancel that comes too late is forgotten.
-// Not nested.
+// What runs inside is canceled (57014) after so long; a cancel that comes too late is forgotten. A
+// function can trap the cancel and go on: ten seconds later the process is told to end, which
+// nothing can trap. For background workers; not nested.
 class TimeLimit {
   public:
     explicit TimeLimit(int milliseconds);

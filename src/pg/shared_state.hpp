@@ -40,7 +40,8 @@ struct DatabaseEntry {
     TimestampTz retry_at;
     TimestampTz started_at;
     TimestampTz last_turn_at;
-    char worker_version[16]; // of the library the worker runs
+    std::int64_t running_call; // the worker is in this call of a handler, 0: in none
+    char worker_version[16];   // of the library the worker runs
     char last_error[256];
 };
 

@@ -28,6 +28,8 @@ bool suffices(const std::string &profile, Need need) {
         return true;
     case Need::receive:
         return profile == "admin" || profile == "app" || profile == "webhook";
+    case Need::subscribe:
+        return profile == "admin" || profile == "app";
     case Need::act:
         break;
     }
@@ -49,12 +51,14 @@ core::Error unknown_integration(const std::string &team, const std::string &inte
 // Whoever may see the team is told that more is needed; for all others it does not exist.
 core::Error refusal(const std::string &team, Need need) {
     if (need != Need::see && may_use_team(team, Need::see)) {
-        return core::Error(core::Code::not_allowed, "permission denied for team \"" + team + "\"",
-                           need == Need::act
-                               ? "It takes the team's owner or a role with the admin profile."
-                               : "It takes the team's owner or a role with the webhook, app or "
-                                 "admin profile.",
-                           "Ask the team's owner to call billstack.grant_access().");
+        return core::Error(
+            core::Code::not_allowed, "permission denied for team \"" + team + "\"",
+            need == Need::act ? "It takes the team's owner or a role with the admin profile."
+            : need == Need::subscribe
+                ? "It takes the team's owner or a role with the app or admin profile."
+                : "It takes the team's owner or a role with the webhook, app or "
+                  "admin profile.",
+            "Ask the team's owner to call billstack.grant_access().");
     }
     return unknown_team(team);
 }

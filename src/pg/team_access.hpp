@@ -7,16 +7,17 @@ namespace billstack::pg {
 
 struct Integration;
 
-// see: status, addresses, rows of views. receive: handing in events. act: everything else.
-enum class Need { see, receive, act };
+// see: status, addresses, rows of views. receive: handing in events. subscribe: handlers. act:
+// everything else.
+enum class Need { see, receive, subscribe, act };
 
 // The extension's owner, superusers, the team's owner (members included); holders of an `admin`
-// grant that covers the team, for Need::receive of a `webhook` or `app` grant too, for Need::see of
-// any grant.
+// grant that covers the team, for Need::receive of a `webhook` or `app` grant too, for
+// Need::subscribe of an `app` grant too, for Need::see of any grant.
 bool may_use_team(const std::string &team, Need need);
 
 // Throws core::Error(unknown_object) for a team that is unknown or foreign, not_allowed for one
-// that the caller may only see.
+// that the caller may see, but not as much.
 void require_team(const std::string &team, Need need);
 
 // The error of require_team.

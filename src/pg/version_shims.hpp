@@ -43,6 +43,14 @@ inline bool owns_schema(Oid schema, Oid role) {
 #endif
 }
 
+inline bool may_execute(Oid function, Oid role) {
+#if PG_VERSION_NUM >= 160000
+    return object_aclcheck(ProcedureRelationId, function, role, ACL_EXECUTE) == ACLCHECK_OK;
+#else
+    return pg_proc_aclcheck(function, role, ACL_EXECUTE) == ACLCHECK_OK;
+#endif
+}
+
 // Wait events have names of their own from 17 on; before that all extensions share one.
 inline uint32 wait_event(const char *name) {
 #if PG_VERSION_NUM >= 170000

@@ -176,6 +176,8 @@ bool Worker::look_around() {
         next_look_ = *retry;
     }
     backfills_->refresh();
+    handlers_.clean_up();
+    handlers_.wake();
     return true;
 }
 
@@ -194,6 +196,7 @@ bool Worker::attend_database() {
         }
         if (version_fits_) {
             backfills_->work();
+            handlers_busy_ = handlers_.work();
         }
         if (troubles_ > 0) {
             troubles_ = 0;
@@ -254,7 +257,7 @@ void Worker::run() {
         }
         // Starts what was submitted just now; what it brings in may make the backfills busy.
         dispatch();
-        wait(look_wanted_ || (version_fits_ && backfills_->busy()));
+        wait(look_wanted_ || (version_fits_ && (backfills_->busy() || handlers_busy_)));
     }
 }
 
@@ -267,6 +270,9 @@ long Worker::wait_ms(bool busy) const {
         return 0;
     }
     if (auto retry = backfills_->next_retry(); version_fits_ && retry && *retry < until) {
+        until = *retry;
+    }
+    if (auto retry = handlers_.next_retry(); version_fits_ && retry && *retry < until) {
         until = *retry;
     }
     auto left = std::chrono::ceil<core::Milliseconds>(until - now);

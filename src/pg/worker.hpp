@@ -2,6 +2,7 @@
 // network together; slots and backfills in turn; no transaction open while it waits.
 #pragma once
 #include "pg/backfill_service.hpp"
+#include "pg/handler_service.hpp"
 #include "pg/mirror_upkeep.hpp"
 #include "pg/request_service.hpp"
 
@@ -35,6 +36,8 @@ class Worker {
     Network network_;
     std::unique_ptr<RequestService> requests_;
     std::unique_ptr<BackfillService> backfills_;
+    HandlerService handlers_{clock_};
+    bool handlers_busy_ = false;
     WaitEventSet *events_ = nullptr;
     std::string network_settings_; // what the transport was made from
     bool look_wanted_ = true;
