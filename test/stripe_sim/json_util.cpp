@@ -15,7 +15,8 @@ Json parse_json(std::string_view text) {
 }
 
 static std::string dump(const json_t *node, size_t flags) {
-    char *text = json_dumps(node, flags | JSON_ENCODE_ANY);
+    // 15 digits: what came as 33.3 stays 33.3.
+    char *text = json_dumps(node, flags | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
     if (text == nullptr)
         throw JsonError{"value cannot be written as JSON"};
     std::string out{text};
