@@ -52,7 +52,8 @@ BEGIN;
 SELECT jsonb_object_keys(billstack.backfill('acme', ARRAY['invoice', 'customer', 'invoice']) -> 'result') ORDER BY 1;
 ROLLBACK;
 BEGIN;
-SELECT jsonb_object_keys(billstack.backfill('acme', ARRAY['all']) -> 'result') ORDER BY 1;
+SELECT count(*) > 30 AS many, bool_and(kind !~ '(subscription|line)_item$') AS no_children
+  FROM jsonb_object_keys(billstack.backfill('acme', ARRAY['all']) -> 'result') AS kind;
 ROLLBACK;
 -- the tables of other kinds are made when they are first asked for, with the rights given before
 CREATE ROLE regress_backfill_reader;

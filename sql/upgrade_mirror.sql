@@ -11,6 +11,8 @@ SET client_min_messages = warning;
 CALL billstack.run_backfill('acme') \gset
 RESET client_min_messages;
 SELECT :'result'::jsonb ->> 'syncStatus';
+-- the tables of further kinds, children included
+SELECT (billstack.upgrade_mirror('acme') #> '{integrations,0,addedTables}') @> '["refunds", "credit_notes", "credit_note_line_items"]';
 SELECT billstack.upgrade_mirror('acme');
 CREATE TABLE public.regress_before AS SELECT to_jsonb(c) AS line FROM stripe_team_acme.customers c
     UNION ALL SELECT to_jsonb(i) FROM stripe_team_acme.invoices i UNION ALL SELECT to_jsonb(s) FROM stripe_team_acme.subscriptions s;

@@ -82,7 +82,8 @@ const Kind *find_kind_by_object(std::string_view object);
 // The list of a kind with a list_parent as one of the parent's, never embedded; nullptr for others.
 // Lives as long as the process.
 const ChildList *parent_list(const Kind &kind);
-// The version of the mirror's layout; raised whenever a kind, column or index is added.
+// The version of the mirror's layout; raised whenever a table that mirrors have already must
+// change, or a default kind is added. Tables of other kinds are made on first use.
 inline constexpr int mirror_version = 2;
 
 } // namespace billstack::stripe
