@@ -57,6 +57,7 @@ extern const Kind subscription_schedule;
 extern const Kind invoice;
 extern const Kind invoice_line_item;
 extern const Kind invoice_payment;
+extern const Kind invoice_item;
 extern const Kind charge;
 extern const Kind payment_intent;
 extern const Kind payment_method;

@@ -1,4 +1,5 @@
-// Catalogue: around subscriptions and invoices: schedules, and what was paid on an invoice.
+// Catalogue: around subscriptions and invoices: schedules, what was paid on an invoice, and what
+// waits for the next one.
 #include "stripe/catalog_columns.hpp"
 
 namespace billstack::stripe::catalog {
@@ -58,6 +59,40 @@ constexpr Index invoice_payment_indexes[] = {
     {"created", "created"},
 };
 
+constexpr Column invoice_item_columns[] = {
+    text<"id">,
+    text<"object">,
+    timestamp<"date">,
+    boolean<"livemode">,
+    reference<"customer">,
+    text<"customer_account">,
+    reference<"invoice">, // empty while it waits
+    bigint<"amount">,
+    bigint<"net_amount">,
+    text<"currency">,
+    bigint<"quantity">,
+    text<"quantity_decimal">,
+    bigint<"unit_amount">,
+    text<"unit_amount_decimal", "pricing.unit_amount_decimal", "unit_amount_decimal">,
+    reference<"price", "price", "pricing.price_details.price">,
+    reference<"product", "price.product", "pricing.price_details.product", "plan.product">,
+    reference<"plan">,
+    reference<"subscription", "subscription", "parent.subscription_details.subscription">,
+    reference<"subscription_item", "subscription_item",
+              "parent.subscription_details.subscription_item">,
+    boolean<"proration">,
+    boolean<"discountable">,
+    text<"description">,
+    timestamp<"period_start", "period.start">,
+    timestamp<"period_end", "period.end">,
+    reference<"test_clock">,
+    jsonb<"metadata">,
+};
+constexpr Index invoice_item_indexes[] = {
+    {"customer", "customer"},
+    {"invoice", "invoice"},
+};
+
 } // namespace
 
 constexpr Kind subscription_schedule = {
@@ -80,6 +115,17 @@ constexpr Kind invoice_payment = {
     .filters_by_created = true,
     .columns = invoice_payment_columns,
     .indexes = invoice_payment_indexes,
+};
+
+constexpr Kind invoice_item = {
+    .name = "invoice_item",
+    .object = "invoiceitem",
+    .table = "invoice_items",
+    .list_path = "/v1/invoiceitems",
+    .retrieve_path = "/v1/invoiceitems/{id}",
+    .filters_by_created = true,
+    .columns = invoice_item_columns,
+    .indexes = invoice_item_indexes,
 };
 
 } // namespace billstack::stripe::catalog

@@ -72,6 +72,8 @@ constexpr EventType types[] = {
     {"invoice.voided", Effect::state},
     {"invoice.will_be_due", Effect::state},
     {"invoice_payment.paid", Effect::state},
+    {"invoiceitem.created", Effect::state},
+    {"invoiceitem.deleted", Effect::deletion},
     {"payment_intent.amount_capturable_updated", Effect::state},
     {"payment_intent.canceled", Effect::state},
     {"payment_intent.created", Effect::state},

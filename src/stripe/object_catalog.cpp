@@ -22,6 +22,7 @@ constexpr const Kind *kinds[] = {
     &catalog::invoice,
     &catalog::invoice_line_item,
     &catalog::invoice_payment,
+    &catalog::invoice_item,
     &catalog::charge,
     &catalog::payment_intent,
     &catalog::payment_method,
