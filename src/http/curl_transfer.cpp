@@ -18,7 +18,8 @@ namespace {
 
 constexpr std::size_t max_header_bytes = 64U << 10; // of one answer, 1xx answers included
 constexpr std::size_t max_reserve = 4U << 20;       // a Content-Length is a claim, not a fact
-constexpr std::size_t body_slack = 64;              // lets a parser pad the body in place
+constexpr std::size_t max_secret_answer = 64U << 10;
+constexpr std::size_t body_slack = 64; // lets a parser pad the body in place
 
 bool visible(std::string_view text, char lowest) {
     return std::all_of(text.begin(), text.end(), [&](char c) { return c >= lowest && c <= 0x7e; });
@@ -276,6 +277,12 @@ std::size_t CurlTransfer::on_body(const char *bytes, std::size_t size) noexcept 
         return size == 0 ? 1 : 0;
     }
     try {
+        if (request_.secret_answer) {
+            if (keep_secret(std::string_view(bytes, size)))
+                return size;
+            stopped_ = Stopped::too_large;
+            return size == 0 ? 1 : 0;
+        }
         if (response_.body.empty() && announced_size_ > size)
             response_.body.reserve(std::min(announced_size_, max_reserve) + body_slack);
         response_.body.append(bytes, size);
@@ -284,6 +291,18 @@ std::size_t CurlTransfer::on_body(const char *bytes, std::size_t size) noexcept 
         return size == 0 ? 1 : 0;
     }
     return size;
+}
+
+// False when it does not fit.
+bool CurlTransfer::keep_secret(std::string_view bytes) {
+    if (secret_buffer_.empty())
+        secret_buffer_ = core::SecretBytes::of_size(max_secret_answer);
+    if (bytes.size() > max_secret_answer - secret_size_)
+        return false;
+    std::copy(bytes.begin(), bytes.end(),
+              secret_buffer_.bytes().begin() + static_cast<std::ptrdiff_t>(secret_size_));
+    secret_size_ += bytes.size();
+    return true;
 }
 
 Response CurlTransfer::take_response(int curl_code) {
@@ -298,6 +317,9 @@ Response CurlTransfer::take_response(int curl_code) {
         response_.failure = Failure::bad_response;
     if (response_.failure == Failure::none) {
         response_.status = static_cast<int>(status);
+        if (request_.secret_answer)
+            response_.secret_body = std::make_shared<const core::SecretBytes>(
+                core::SecretBytes::copy_of(secret_buffer_.view().substr(0, secret_size_)));
         return std::move(response_);
     }
     if (stopped_ == Stopped::too_large)

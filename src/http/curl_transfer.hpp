@@ -49,6 +49,7 @@ class CurlTransfer {
     void add_header(const char *line);
     void add_bearer(const core::SecretBytes &bearer);
     void keep_header(std::string_view line);
+    bool keep_secret(std::string_view bytes);
 
     enum class Stopped { no, too_large, no_memory };
 
@@ -57,6 +58,8 @@ class CurlTransfer {
     Request request_;
     std::unique_ptr<curl_slist, FreeHeaders> headers_;
     Response response_;
+    core::SecretBytes secret_buffer_; // of full size from the start: growing would leave copies
+    std::size_t secret_size_ = 0;
     Stopped stopped_ = Stopped::no;
     std::size_t header_bytes_ = 0;
     std::size_t announced_size_ = 0; // Content-Length, 0 if unknown

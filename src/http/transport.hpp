@@ -24,6 +24,8 @@ struct Request {
     std::string body;                                         // form-encoded; POST only
     core::Milliseconds timeout{30000};                        // whole transfer, DNS included
     std::size_t max_response = 32u << 20; // bytes of body; more ends the transfer
+    // The answer holds a secret: its body is kept apart, wiped when dropped, and 64 KiB at most.
+    bool secret_answer = false;
 };
 
 enum class Failure {
@@ -46,9 +48,13 @@ struct Response {
     // stripe-should-retry, stripe-rate-limited-reason, idempotent-replayed, stripe-version.
     std::vector<std::pair<std::string, std::string>> headers;
     std::string body;
+    std::shared_ptr<const core::SecretBytes> secret_body; // in its place, where so asked
     // The bytes may have reached the server: a POST without idempotency key must not be repeated.
     bool may_have_been_sent = false;
 
+    std::string_view content() const {
+        return secret_body ? secret_body->view() : std::string_view(body);
+    }
     const std::string *header(std::string_view lower_case_name) const;
 };
 

@@ -106,6 +106,10 @@ bool Args::boolean(int position, const char *name) const {
     return DatumGetBool(required(position, name));
 }
 
+std::int32_t Args::integer(int position, const char *name) const {
+    return DatumGetInt32(required(position, name));
+}
+
 Oid Args::oid(int position, const char *name) const {
     return DatumGetObjectId(required(position, name));
 }

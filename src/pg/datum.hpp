@@ -41,6 +41,7 @@ class Args {
     core::SecretBytes secret(int position, const char *name) const;
     std::optional<core::SecretBytes> optional_secret(int position) const;
     bool boolean(int position, const char *name) const;
+    std::int32_t integer(int position, const char *name) const;
     Oid oid(int position, const char *name) const;
     std::optional<std::vector<std::string>> optional_text_array(int position) const;
     std::optional<TimestampTz> optional_timestamp(int position) const;

@@ -32,8 +32,9 @@ std::string instructions_for(const Integration &integration,
     }
     return "In the Stripe dashboard (" + std::string(integration.livemode ? "live" : "test") +
            " mode) open Developers, Webhooks, add an endpoint with this URL and choose the events "
-           "to send; then store its signing secret (whsec_...) as webhook_secret with "
-           "billstack.rotate_keys().";
+           "to send; then store its signing secret (whsec_...) with "
+           "billstack.set_webhook_secret(). Or let billstack.create_webhook_endpoint() do all of "
+           "it.";
 }
 
 } // namespace

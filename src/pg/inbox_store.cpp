@@ -59,6 +59,8 @@ constinit Statement select_knowing{
     " OR EXISTS (SELECT FROM billstack_internal.handler_call AS c WHERE c.integration_id = i.id"
     "             AND c.event_id = $1 AND c.failed_at IS NOT NULL)"
     " ORDER BY i.team, i.name"};
+constinit Statement select_name{
+    "SELECT i.id, i.team, i.name FROM billstack_internal.integration AS i WHERE i.id = $1"};
 constinit Statement requeue_row{
     "UPDATE billstack_internal.inbox SET inserted_by = pg_current_xact_id(), attempts = 0,"
     " next_try = NULL, failed_at = NULL, error = NULL"
@@ -84,6 +86,8 @@ constinit Statement move_back{
 
 constinit Statement delete_inbox_rows{
     "DELETE FROM billstack_internal.inbox WHERE integration_id = $1"};
+constinit Statement delete_calls{
+    "DELETE FROM billstack_internal.handler_call WHERE integration_id = $1"};
 constinit Statement delete_event_rows{
     "DELETE FROM billstack_internal.event WHERE integration_id = $1"};
 
@@ -180,6 +184,15 @@ std::vector<IntegrationName> integrations_with_event(const std::string &event_id
     return found;
 }
 
+std::optional<IntegrationName> find_integration_name(std::int32_t integration_id) {
+    InternalAccess access;
+    Rows rows = select_name.run({param(integration_id)});
+    if (rows.empty()) {
+        return std::nullopt;
+    }
+    return IntegrationName{rows.int32(0, 1), rows.text(0, 2), rows.text(0, 3)};
+}
+
 Replayed replay_event(std::int32_t integration_id, const std::string &event_id) {
     InternalAccess access;
     Replayed replayed;
@@ -214,6 +227,7 @@ void delete_queue(std::int32_t integration_id) {
 
 void delete_ledger(std::int32_t integration_id) {
     InternalAccess access;
+    (void)delete_calls.run({param(integration_id)});
     (void)delete_event_rows.run({param(integration_id)});
 }
 

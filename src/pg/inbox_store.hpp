@@ -60,6 +60,8 @@ struct IntegrationName {
 // Those that know the event: in the queue, in the ledger, or by a failed call of a handler.
 std::vector<IntegrationName> integrations_with_event(const std::string &event_id);
 
+std::optional<IntegrationName> find_integration_name(std::int32_t integration_id);
+
 struct Replayed {
     std::int64_t events = 0;
     std::int64_t calls = 0; // of handlers
@@ -73,6 +75,7 @@ Replayed retry_all_failed(std::int32_t integration_id);
 // --- end of an integration ---------------------------------------------------------------------
 
 void delete_queue(std::int32_t integration_id);
+// With the calls of handlers that wait.
 void delete_ledger(std::int32_t integration_id);
 
 } // namespace billstack::pg

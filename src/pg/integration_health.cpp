@@ -2,6 +2,7 @@
 #include "pg/health.hpp"
 
 #include "pg/health_store.hpp"
+#include "pg/inbox_store.hpp"
 #include "pg/integration_store.hpp"
 #include "pg/mirror_admin.hpp"
 #include "pg/team_access.hpp"
@@ -17,6 +18,38 @@ std::string quoted_call(const char *function, const std::string &team,
         text += ", integration => '" + integration + "'";
     }
     return text + ")";
+}
+
+constexpr std::int64_t late_s = 60;
+
+// What is wrong with the events of an integration.
+void add_inbox_problems(const Integration &found, const std::string &check_name,
+                        std::vector<HealthCheck> &problems) {
+    InboxState inbox = read_inbox_state(found.id, true);
+    std::int64_t age = inbox.oldest ? (GetCurrentTimestamp() - *inbox.oldest) / USECS_PER_SEC : 0;
+    if (age >= late_s) {
+        problems.push_back({check_name, "warn",
+                            "events that wait to be applied: " + std::to_string(inbox.waiting) +
+                                ", the oldest for " + std::to_string(age) + " s",
+                            "See the rows worker and last turn, and billstack.webhook_events where "
+                            "status is pending."});
+    }
+    if (inbox.failed > 0 || inbox.failed_calls > 0) {
+        problems.push_back({check_name, "warn",
+                            "dead letters: events " + std::to_string(inbox.failed) +
+                                ", calls of handlers " + std::to_string(inbox.failed_calls),
+                            "See billstack.failed_events; when the cause is mended, call "
+                            "billstack.retry_failed('" +
+                                found.team + "')."});
+    }
+    // nullopt is less than any time: refused since the last event that was accepted.
+    if (inbox.last_refused_at > inbox.last_event_at) {
+        problems.push_back(
+            {check_name, "warn",
+             "the newest delivery was refused: " + inbox.last_refusal.value_or(""),
+             "Compare the signing secret of Stripe's endpoint with the one stored by "
+             "billstack.set_webhook_secret()."});
+    }
 }
 
 // Problems of one integration, worst first.
@@ -55,6 +88,7 @@ std::vector<HealthCheck> problems_of(const Integration &found) {
     if (found.last_error && !(run && run->error == found.last_error)) {
         add("warn", *found.last_error, {});
     }
+    add_inbox_problems(found, name, problems);
     if (found.mirror_version < stripe::mirror_version) {
         add("warn",
             "its mirror is version " + std::to_string(found.mirror_version) + " of " +

@@ -73,6 +73,9 @@ constinit Statement update_validated{
     "UPDATE billstack_internal.integration SET account_id = $2, account_name = $3, country = $4,"
     " default_currency = $5, account_created = $6, key_valid = $7, last_validated_at = $8,"
     " permissions = $9, last_error = $10, last_error_at = $11, updated_at = now() WHERE id = $1"};
+constinit Statement update_secret_state{
+    "UPDATE billstack_internal.integration SET webhook_secret_state = $2, updated_at = now()"
+    " WHERE id = $1"};
 constinit Statement update_last_error{
     "UPDATE billstack_internal.integration SET last_error = $2,"
     " last_error_at = CASE WHEN $2::text IS NULL THEN NULL ELSE clock_timestamp() END,"
@@ -305,6 +308,11 @@ void store_validated(const Integration &integration) {
          param(integration.key_valid), param_time(integration.last_validated_at),
          optional_jsonb(integration.permissions), param(integration.last_error),
          param_time(integration.last_error_at)}));
+}
+
+void store_webhook_secret_state(std::int32_t id, const char *state) {
+    InternalAccess access;
+    require_one_row(update_secret_state.run({param(id), param(state)}));
 }
 
 void store_last_error(std::int32_t id, const std::optional<std::string> &error) {

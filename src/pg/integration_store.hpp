@@ -89,6 +89,8 @@ void delete_integration(std::int32_t id);
 void store_rotated(const Integration &integration);
 // Writes key_valid, last_validated_at, permissions, account and last_error.
 void store_validated(const Integration &integration);
+// unset, placeholder or set. core::Error(unknown_object) as above.
+void store_webhook_secret_state(std::int32_t id, const char *state);
 // The newest problem in plain words, seen in status() and integrations; nullopt: none any more.
 void store_last_error(std::int32_t id, const std::optional<std::string> &error);
 

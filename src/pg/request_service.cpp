@@ -55,6 +55,7 @@ void RequestService::take(RequestSlot &slot) {
     request.path = reader.text();
     request.idempotency_key = reader.text();
     bool body_wanted = reader.number() != 0;
+    request.secret_answer = reader.number() != 0;
     std::int64_t params = reader.number();
     for (std::int64_t i = 0; i < params; ++i) {
         std::string name(reader.text());
@@ -83,7 +84,8 @@ void RequestService::on_result(const stripe::CallResult &result) {
 
 void RequestService::answer(const Open &open, const stripe::CallResult &result) {
     RequestSlot &slot = *open.slot;
-    std::string_view body = open.body_wanted ? std::string_view(result.body) : std::string_view();
+    std::string_view whole = result.secret_body ? result.secret_body->view() : result.body;
+    std::string_view body = open.body_wanted ? whole : std::string_view();
     // The slot is the worker's own while it is taken; written first, published under the lock.
     if (body.size() + 16 * 1024 > slot_answer_size) {
         stripe::CallResult too_large = result;
@@ -97,11 +99,16 @@ void RequestService::answer(const Open &open, const stripe::CallResult &result) 
     int backend = -1;
     {
         SpinGuard guard(state_);
-        if (slot.state == SlotState::abandoned) {
-            slot.state = SlotState::free;
-        } else if (slot.state == SlotState::taken && slot.generation == open.generation) {
+        if (slot.state == SlotState::taken && slot.generation == open.generation) {
             slot.state = SlotState::answered;
             backend = slot.backend_procno;
+        }
+    }
+    if (backend < 0) {
+        core::wipe_memory(slot.answer, slot.answer_length); // nobody waits for it any more
+        SpinGuard guard(state_);
+        if (slot.state == SlotState::abandoned) {
+            slot.state = SlotState::free;
         }
     }
     set_latch_of(backend);

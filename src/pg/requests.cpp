@@ -15,6 +15,7 @@ constexpr int worker_start_patience_ms = 10000;
 bool exit_callback_registered = false;
 
 void give_back(SharedState &state, RequestSlot &slot) noexcept {
+    core::wipe_memory(slot.answer, slot.answer_length); // it may hold a secret
     SpinGuard guard(state);
     slot.state = SlotState::free;
 }
@@ -79,7 +80,7 @@ void fill(RequestSlot &slot, const StripeRequest &request) {
     writer.text(request.key->view());
     slot.request_length = writer.length(); // so that the key is wiped whatever follows
     writer.text(request.method).text(request.path).text(request.idempotency_key);
-    writer.number(request.body_wanted ? 1 : 0);
+    writer.number(request.body_wanted ? 1 : 0).number(request.secret_answer ? 1 : 0);
     writer.number(static_cast<std::int64_t>(request.params.size()));
     for (const auto &[name, value] : request.params) {
         writer.text(name).text(value);
@@ -92,7 +93,7 @@ void fill(RequestSlot &slot, const StripeRequest &request) {
     }
 }
 
-StripeAnswer read_answer(const RequestSlot &slot) {
+StripeAnswer read_answer(const RequestSlot &slot, bool secret) {
     SlotReader reader(slot.answer, slot.answer_length);
     StripeAnswer answer;
     answer.status = static_cast<stripe::CallStatus>(reader.number());
@@ -107,7 +108,12 @@ StripeAnswer read_answer(const RequestSlot &slot) {
     answer.error.param = reader.text();
     answer.error.message = reader.text();
     answer.error.decline_code = reader.text();
-    answer.body = reader.text();
+    if (secret) {
+        answer.secret_body =
+            std::make_shared<const core::SecretBytes>(core::SecretBytes::copy_of(reader.text()));
+    } else {
+        answer.body = reader.text();
+    }
     return answer;
 }
 
@@ -216,7 +222,13 @@ bool is_answered(SharedState &state, const RequestSlot &slot) {
     return slot.state == SlotState::answered;
 }
 
-StripeAnswer wait_for_answer(SharedState &state, RequestSlot &slot) {
+struct OpenRequest {
+    RequestSlot *slot;
+    bool secret_answer;
+};
+
+StripeAnswer wait_for_answer(SharedState &state, const OpenRequest &open) {
+    RequestSlot &slot = *open.slot;
     while (!is_answered(state, slot)) {
         // A worker that dies answers its slots first; the timeout covers one that could not.
         wait_for_latch(1000);
@@ -225,19 +237,19 @@ StripeAnswer wait_for_answer(SharedState &state, RequestSlot &slot) {
             nudge_worker(state);
         }
     }
-    StripeAnswer answer = read_answer(slot);
+    StripeAnswer answer = read_answer(slot, open.secret_answer);
     give_back(state, slot);
     return answer;
 }
 
 // While no slot is free the own answers are taken first: a caller that only held on to its slots
 // and waited for more could wait for another that does the same.
-RequestSlot *claim_or_collect(SharedState &state, std::vector<RequestSlot *> &open,
+RequestSlot *claim_or_collect(SharedState &state, const std::vector<OpenRequest> &open,
                               std::vector<StripeAnswer> &answers) {
     RequestSlot *slot = claim_slot(state);
     while (slot == nullptr) {
         if (answers.size() < open.size()) {
-            answers.push_back(wait_for_answer(state, *open[answers.size()]));
+            answers.push_back(wait_for_answer(state, open[answers.size()]));
         } else {
             wait_for_latch(10);
         }
@@ -261,16 +273,16 @@ std::vector<StripeAnswer> ask_stripe(const std::vector<StripeRequest> &requests)
     }
     require_worker(state);
     SlotLease lease;
-    std::vector<RequestSlot *> open;
+    std::vector<OpenRequest> open;
     std::vector<StripeAnswer> answers;
     for (const StripeRequest &request : requests) {
         RequestSlot *slot = claim_or_collect(state, open, answers);
         fill(*slot, request);
         queue(state, *slot);
-        open.push_back(slot);
+        open.push_back({slot, request.secret_answer});
     }
     while (answers.size() < open.size()) {
-        answers.push_back(wait_for_answer(state, *open[answers.size()]));
+        answers.push_back(wait_for_answer(state, open[answers.size()]));
     }
     return answers;
 }

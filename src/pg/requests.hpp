@@ -12,7 +12,8 @@ struct StripeRequest {
     stripe::Params params;
     const core::SecretBytes *key = nullptr; // borrowed for the length of the call
     std::string idempotency_key;
-    bool body_wanted = true; // false: only the status matters, the body stays in the worker
+    bool body_wanted = true;    // false: only the status matters, the body stays in the worker
+    bool secret_answer = false; // the body holds a secret: it comes as secret_body, 64 KiB at most
 };
 
 // Only the members id, window_start and window_end of the result may be missing (0).

@@ -38,6 +38,7 @@
 #include "core/text.hpp"
 #include "crypto/aead.hpp"
 #include "crypto/key_ring.hpp"
+#include "crypto/sha256.hpp"
 #include "http/curl_transport.hpp"
 #include "http/transport.hpp"
 #include "stripe/account.hpp"
@@ -52,6 +53,7 @@
 #include "sync/row.hpp"
 #include "json/json.hpp"
 #include "json/object_page.hpp"
+#include "json/path_reader.hpp"
 #include "json/token_text.hpp"
 
 extern "C" {

@@ -82,6 +82,11 @@ bool may_use_team(const std::string &team, Need need) {
     return false;
 }
 
+bool may_use_integration(const std::string &team, const std::string &integration, Need need) {
+    std::vector<Integration> found = load_integrations(team, integration, read_only_for(need));
+    return !found.empty() && may_use_integration(found.front(), may_use_team(team, need));
+}
+
 core::Error unknown_team(const std::string &team) {
     return core::Error(core::Code::unknown_object, "team \"" + team + "\" does not exist",
                        "There is no such team, or your role has no access to it.",

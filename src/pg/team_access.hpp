@@ -16,6 +16,9 @@ enum class Need { see, receive, subscribe, act };
 // Need::subscribe of an `app` grant too, for Need::see of any grant.
 bool may_use_team(const std::string &team, Need need);
 
+// The same for one integration, whose own owner may too. False when there is none.
+bool may_use_integration(const std::string &team, const std::string &integration, Need need);
+
 // Throws core::Error(unknown_object) for a team that is unknown or foreign, not_allowed for one
 // that the caller may see, but not as much.
 void require_team(const std::string &team, Need need);

@@ -86,6 +86,7 @@ http::Request request_of(const Call &call, const std::string &api_version) {
         request.target += "?" + encode_form(call.params);
     }
     request.bearer = call.key;
+    request.secret_answer = call.secret_answer;
     request.timeout = call.timeout;
     return request;
 }
@@ -98,7 +99,7 @@ CallStatus status_of(const http::Response &response) {
         return CallStatus::unreachable;
     const int status = response.status;
     if (status >= 200 && status < 300)
-        return looks_like_object(response.body) ? CallStatus::ok : CallStatus::bad_answer;
+        return looks_like_object(response.content()) ? CallStatus::ok : CallStatus::bad_answer;
     if (status == 401)
         return CallStatus::key_rejected;
     if (status == 403)
@@ -242,10 +243,12 @@ CallResult Caller::State::result_of(CallId id, const Job &job, http::Response &r
     if (const std::string *request_id = response.header("request-id"))
         result.request_id = harmless_text(*request_id);
     set_window(result, job, response);
-    if (result.status == CallStatus::ok)
+    if (result.status == CallStatus::ok) {
         result.body = std::move(response.body);
-    else if (response.status >= 400)
-        result.error = parse_api_error(response.body);
+        result.secret_body = std::move(response.secret_body);
+    } else if (response.status >= 400) {
+        result.error = parse_api_error(response.content());
+    }
     return result;
 }
 

@@ -35,6 +35,7 @@ struct Call {
                       // encoded with encode_path_segment()
     Params params;    // query of a GET or DELETE, form body of a POST; encoded by the Caller
     std::shared_ptr<const core::SecretBytes> key;
+    bool secret_answer = false;  // the body holds a secret: see CallResult::secret_body
     std::string idempotency_key; // POST: required, 255 bytes at most; the same on every attempt
     Priority priority = Priority::background;
     RetryPolicy retry;
@@ -55,8 +56,9 @@ struct CallResult {
     CallId id = 0;
     CallStatus status = CallStatus::unreachable;
     int http_status = 0;
-    std::string body;       // of an ok answer: the exact bytes; else empty
-    std::string request_id; // may be empty
+    std::string body; // of an ok answer: the exact bytes; else empty
+    std::shared_ptr<const core::SecretBytes> secret_body; // in its place for a secret_answer
+    std::string request_id;                               // may be empty
     ApiError error;
     std::string failure_text; // of a transport failure
     bool too_large = false;   // bad_answer because of its size

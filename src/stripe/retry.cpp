@@ -32,7 +32,7 @@ core::Milliseconds retry_after(const http::Response &response) {
 
 } // namespace
 
-bool looks_like_object(const std::string &body) {
+bool looks_like_object(std::string_view body) {
     static constexpr const char *space = " \t\r\n";
     const std::size_t first = body.find_first_not_of(space);
     const std::size_t last = body.find_last_not_of(space);
@@ -61,7 +61,7 @@ bool should_retry(const http::Response &response, const std::string &method, int
     if (response.status == 429)
         return policy.retry_rate_limited;
     return response.status >= 200 && response.status < 300 && method == "GET" &&
-           !looks_like_object(response.body);
+           !looks_like_object(response.content());
 }
 
 core::Milliseconds retry_delay(const http::Response &response, int attempts, double unit_random) {

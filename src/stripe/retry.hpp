@@ -28,6 +28,6 @@ bool should_retry(const http::Response &response, const std::string &method, int
 core::Milliseconds retry_delay(const http::Response &response, int attempts, double unit_random);
 
 // The outer braces of a body: the only look at it on this path, where bodies are large.
-bool looks_like_object(const std::string &body);
+bool looks_like_object(std::string_view body);
 
 } // namespace billstack::stripe
