@@ -70,7 +70,7 @@ static int64_t created_of(Kind kind, const json_t *doc, int64_t fallback) {
     return get_int(doc, kind == Kind::invoice_item ? "date" : "created", fallback);
 }
 
-void Store::keep(Kind kind, const std::string &id, std::string text, Json doc) {
+void Store::keep(Kind kind, const std::string &id, std::string text, Json doc, bool as_put) {
     Overlay &over = overlay(kind);
     std::optional<Key> old = find(kind, id);
     Key key{created_of(kind, doc.get(), old ? old->created : clock_.now()), 0};
@@ -87,31 +87,41 @@ void Store::keep(Kind kind, const std::string &id, std::string text, Json doc) {
     over.deleted.erase(id);
     if (kind == Kind::subscription)
         remember_items(id, doc.get());
-    over.objects[key] = Changed{id, std::move(text), std::move(doc)};
+    over.objects[key] = Changed{id, std::move(text), std::move(doc), as_put};
 }
 
 void Store::put(Kind kind, const std::string &id, std::string text) {
     Json doc = parse_json(text);
     if (!json_is_object(doc.get()))
         throw JsonError{"an object must be a JSON object"};
-    Json as_served = served(kind, doc.get());
+    Json as_served = served(kind, doc.get(), false);
     if (as_served.get() != doc.get())
         text = pretty(as_served.get());
-    keep(kind, id, std::move(text), std::move(doc));
+    keep(kind, id, std::move(text), std::move(doc), true);
 }
 
 void Store::put_document(Kind kind, const std::string &id, Json doc) {
     std::string text = pretty(served(kind, doc.get()).get());
-    keep(kind, id, std::move(text), std::move(doc));
+    keep(kind, id, std::move(text), std::move(doc), false);
 }
 
 bool Store::patch(Kind kind, const std::string &id, const json_t *merge) {
     std::optional<Key> key = find(kind, id);
     if (!key)
         return false;
-    Json doc{json_deep_copy(document(kind, *key).get())};
+    const Changed *changed = find_changed(kind, *key);
+    bool as_put = changed != nullptr && changed->as_put;
+    Json doc;
+    if (changed != nullptr && kind != Kind::event) {
+        doc.reset(json_deep_copy(changed->doc.get()));
+    } else {
+        std::string text;
+        append_text(text, kind, *key);
+        doc = parse_json(text);
+    }
     merge_patch(doc.get(), merge);
-    put_document(kind, id, std::move(doc));
+    std::string text = pretty(served(kind, doc.get(), !as_put).get());
+    keep(kind, id, std::move(text), std::move(doc), as_put);
     return true;
 }
 
@@ -134,7 +144,7 @@ void Store::add_event(const RecordedEvent &event, std::string text) {
     // Of an event only what lists filter by is looked up; its text is long and many.
     Json doc{json_object()};
     json_object_set_new(doc.get(), "type", json_string(event.type.c_str()));
-    over.objects[event.key] = Changed{event.id, std::move(text), std::move(doc)};
+    over.objects[event.key] = Changed{event.id, std::move(text), std::move(doc), false};
     recorded_.push_back(event);
 }
 

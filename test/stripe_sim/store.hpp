@@ -39,8 +39,8 @@ struct RecordedEvent {
 };
 
 /// What the API shows of a whole document: sub-lists cut to ten, hidden members left out. The same
-/// document when nothing is to be changed.
-Json served(Kind kind, const json_t *doc);
+/// document when nothing is to be changed. `cut` false leaves the lists whole.
+Json served(Kind kind, const json_t *doc, bool cut = true);
 
 class Store {
   public:
@@ -64,11 +64,11 @@ class Store {
     /// changed.
     Json document(Kind kind, Key key);
 
-    /// Stores `text`, a JSON object, as it stands; makes or replaces. Sub-lists longer than ten are
-    /// kept whole and served cut. Throws JsonError.
+    /// Stores `text`, a JSON object, as it stands; makes or replaces. Throws JsonError.
     void put(Kind kind, const std::string &id, std::string text);
+    /// The same for a whole document: its sub-lists are served cut to ten.
     void put_document(Kind kind, const std::string &id, Json doc);
-    /// False when there is no such object.
+    /// Merges into what is served. False when there is no such object.
     bool patch(Kind kind, const std::string &id, const json_t *merge);
     bool remove(Kind kind, const std::string &id);
     /// An id that no object of the kind has had.
@@ -118,7 +118,8 @@ class Store {
     struct Changed {
         std::string id;
         std::string text;
-        Json doc; // whole, where the text is what is served
+        Json doc;    // whole, where the text is what is served
+        bool as_put; // served with lists of any length
     };
     struct Overlay {
         std::map<Key, Changed> objects;
@@ -134,7 +135,7 @@ class Store {
     bool generated_field_is(Kind kind, uint64_t index, std::string_view field,
                             std::string_view value);
     std::vector<Child> generated_children(Kind child, uint64_t parent);
-    void keep(Kind kind, const std::string &id, std::string text, Json doc);
+    void keep(Kind kind, const std::string &id, std::string text, Json doc, bool as_put);
     void remember_items(const std::string &subscription, const json_t *doc);
 
     Generator generator_;

@@ -12,12 +12,12 @@ static json_t *list_of(Kind kind, const json_t *doc) {
     return json_is_object(inside) ? inside : nullptr;
 }
 
-Json served(Kind kind, const json_t *doc) {
+Json served(Kind kind, const json_t *doc, bool cut) {
     std::string hidden{info(kind).hidden};
     json_t *list = list_of(kind, doc);
     bool hide = !hidden.empty() && json_object_get(doc, hidden.c_str()) != nullptr;
     json_t *data = json_object_get(list, "data");
-    bool cap = json_array_size(data) > embedded_children && children_of(kind)->embedded;
+    bool cap = cut && json_array_size(data) > embedded_children && children_of(kind)->embedded;
     if (!hide && !cap)
         return Json{json_incref(const_cast<json_t *>(doc))};
     Json out{json_copy(const_cast<json_t *>(doc))};

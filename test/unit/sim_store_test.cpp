@@ -53,6 +53,40 @@ TEST(sim_store, a_new_object_takes_its_place_by_time) {
     EXPECT_EQ(get_string(all.back().get(), "id"), "ch_new");
 }
 
+TEST(sim_store, a_put_list_is_as_long_as_it_stands_until_a_change) {
+    Sim sim;
+    std::string items;
+    for (int i = 0; i < 25; ++i)
+        items += (i > 0 ? "," : "") + std::string{R"({"id": "si_)"} + std::to_string(i) + "\"}";
+    sim.ask(make_request("PUT", "/_sim/objects/subscription/sub_25",
+                         R"({"id": "sub_25", "created": 1, "items": {"object": "list", "data": [)" +
+                             items + R"(], "has_more": false}})"));
+    auto embedded = [&] {
+        Json doc = parse_json(sim.get("/v1/subscriptions/sub_25").body);
+        return json_array_size(json_object_get(json_object_get(doc.get(), "items"), "data"));
+    };
+    EXPECT_EQ(embedded(), 25U);
+    sim.post("/_sim/objects/subscription/sub_25", R"({"metadata": {"a": "b"}})");
+    EXPECT_EQ(embedded(), 25U);
+    sim.post("/_sim/changes", R"({"changes": [{"op": "update", "kind": "subscription",
+                                  "id": "sub_25", "fields": {"metadata": {"a": "c"}}}]})");
+    EXPECT_EQ(embedded(), 10U);
+    EXPECT_EQ(sim.page("/v1/subscription_items?subscription=sub_25&limit=100").size(), 25U);
+}
+
+TEST(sim_store, a_patch_may_cut_a_generated_list_to_what_is_embedded) {
+    Sim sim;
+    for (const Json &one : sim.all("invoice")) {
+        if (!get_bool(json_object_get(one.get(), "lines"), "has_more", false))
+            continue;
+        std::string id = get_string(one.get(), "id");
+        sim.post("/_sim/objects/invoice/" + id, R"({"lines": {"has_more": false}})");
+        EXPECT_EQ(sim.page("/v1/invoices/" + id + "/lines?limit=100").size(), 10U);
+        return;
+    }
+    FAIL() << "no invoice has more than ten lines";
+}
+
 TEST(sim_store, control_refuses_nonsense) {
     Sim sim;
     EXPECT_EQ(sim.post("/_sim/objects/customer/cus_x", "{}").status, 404);
