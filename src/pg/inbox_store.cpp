@@ -24,7 +24,10 @@ constinit Statement insert_row{
     " SELECT $1, $2, $3, $4, $5, $6"
     " WHERE NOT EXISTS (SELECT FROM billstack_internal.event AS e"
     " WHERE e.integration_id = $1 AND e.event_id = $2 AND e.event_created = $4)"
-    " ON CONFLICT (integration_id, event_id) DO NOTHING"};
+    " ON CONFLICT (integration_id, event_id) DO NOTHING",
+    // A plan for the parameters would look cheaper with every partition, and cost more than it
+    // runs.
+    nullptr, CURSOR_OPT_GENERIC_PLAN};
 
 constinit Statement select_size{"SELECT count(*), COALESCE(sum(octet_length(b.payload)), 0)::bigint"
                                 " FROM billstack_internal.inbox AS b WHERE b.integration_id = $1"};

@@ -168,10 +168,10 @@ template <class Params> std::vector<Oid> types_of(const Params &params) {
     return types;
 }
 
-SPIPlanPtr prepare(const char *sql, std::vector<Oid> types) {
+SPIPlanPtr prepare(const char *sql, std::vector<Oid> types, int options = 0) {
     Oid *data = types.data();
     int count = static_cast<int>(types.size());
-    SPIPlanPtr plan = call([&] { return SPI_prepare(sql, count, data); });
+    SPIPlanPtr plan = call([&] { return SPI_prepare_cursor(sql, count, data, options); });
     if (plan == nullptr) {
         throw core::Error(core::Code::internal, "statement could not be prepared",
                           SPI_result_code_string(SPI_result));
@@ -183,7 +183,7 @@ SPIPlanPtr prepare(const char *sql, std::vector<Oid> types) {
 
 Rows Statement::run(std::initializer_list<Param> params, bool read_only) {
     if (plan == nullptr) {
-        SPIPlanPtr made = prepare(sql, types_of(params));
+        SPIPlanPtr made = prepare(sql, types_of(params), options);
         call([&] { SPI_keepplan(made); });
         plan = made;
     }

@@ -55,6 +55,7 @@ class Rows {
 struct Statement {
     const char *sql;
     SPIPlanPtr plan = nullptr;
+    int options = 0; // CURSOR_OPT_GENERIC_PLAN: never planned anew for its parameters
 
     Rows run(std::initializer_list<Param> params = {}, bool read_only = false);
 };
