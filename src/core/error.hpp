@@ -22,6 +22,7 @@ enum class Code {
     in_recovery,          // 25006
     dependents_exist,     // 2BP01
     lock_not_available,   // 55P03
+    changed_meanwhile,    // 40001: another session wrote first; doing it again succeeds
     key_ring,             // F0000: the key-ring file is missing, unsafe or lacks a root key
     data_corrupted,       // XX001: a sealed value does not open
     stripe_refused,       // BS400

@@ -2,49 +2,15 @@
 
 #include "pg/config.hpp"
 #include "pg/log.hpp"
-#include "pg/store_transaction.hpp"
+#include "pg/mirror_access.hpp"
 
 namespace billstack::pg {
 
 namespace {
 
-// The key stays sealed in the table; it is opened for the length of the run.
-std::shared_ptr<const core::SecretBytes> open_key(const OpenRun &run) {
-    crypto::KeyRing ring = crypto::KeyRing::read(config::master_key_file());
-    crypto::SealContext context{run.team, run.integration, "secret_key"};
-    return std::make_shared<const core::SecretBytes>(
-        crypto::open(ring.find(run.fingerprint).key, context, run.sealed_key));
-}
-
-// Needs an open transaction.
-Oid require_mirror_owner(const OpenRun &run) {
-    const char *owner_name = run.owner_name.c_str();
-    const char *schema_name = run.schema_name.c_str();
-    Oid owner = call([&] { return get_role_oid(owner_name, true); });
-    if (!OidIsValid(owner)) {
-        throw core::Error(core::Code::not_ready,
-                          "role \"" + run.owner_name + "\", owner of the mirror, does not exist",
-                          "", "SELECT billstack.set_owner(...) names another owner.");
-    }
-    Oid schema = call([&] { return get_namespace_oid(schema_name, true); });
-    if (schema != run.schema_oid) {
-        throw core::Error(core::Code::not_ready,
-                          "schema \"" + run.schema_name + "\" is missing or not billstack's",
-                          "The schema's OID is not the one stored at connect.");
-    }
-    return owner;
-}
-
 constexpr int most_write_failures = 5;
 // A user's trigger may take its time, but not the worker's: other teams wait for it.
 constexpr int longest_page_ms = 30000;
-
-bool is_lock_trouble(const PgError &error) {
-    return error.sqlstate() == ERRCODE_LOCK_NOT_AVAILABLE ||
-           error.sqlstate() == ERRCODE_T_R_DEADLOCK_DETECTED ||
-           error.sqlstate() == ERRCODE_T_R_SERIALIZATION_FAILURE ||
-           error.sqlstate() == ERRCODE_QUERY_CANCELED;
-}
 
 } // namespace
 
@@ -85,15 +51,16 @@ void BackfillService::activate(OpenRun run) {
         std::vector<sync::RangeSpec> ranges;
         {
             StoreTransaction transaction;
-            active->owner = require_mirror_owner(run);
+            active->owner = require_mirror_owner(run.owner_name, run.schema_name, run.schema_oid);
             ranges = load_or_make_ranges(run);
             transaction.commit();
         }
         sync::WalkerOptions options;
-        options.key = open_key(run);
+        options.key = open_sealed_key({run.team, run.integration, run.fingerprint, run.sealed_key});
         options.timeout = core::Milliseconds(config::http_timeout_ms());
         active->start_stored = run.start_known;
-        active->mirror = std::make_unique<SpiMirrorStore>(run.schema_name);
+        active->mirror = std::make_unique<SpiMirrorStore>(MirrorTarget{
+            run.integration_id, run.team, run.integration, run.schema_name, run.schema_oid});
         active->backfill = std::make_unique<sync::BackfillRun>(caller_, clock_, std::move(options),
                                                                std::move(ranges), run.start_known);
         active->run = std::move(run);
@@ -238,6 +205,7 @@ void BackfillService::write_page(Active &active, sync::RangeWalker &walker) {
         write_in_transaction(active, walker);
         active.pauses = 0;
     } catch (const PgError &error) {
+        active.mirror->forget_tables();
         int &failures = active.write_failures[&walker];
         if (!is_lock_trouble(error) && ++failures >= most_write_failures) {
             walker.give_up("writing " + std::string(walker.kind().table) +
@@ -274,6 +242,7 @@ void BackfillService::write_in_transaction(Active &active, sync::RangeWalker &wa
         {
             TimeLimit limit(longest_page_ms);
             UserContext owner(active.owner, UserContext::Rights::restricted);
+            active.mirror->ensure_table(walker.kind());
             report = sync::apply_page(*active.mirror, *page.fetched, sync::Source::backfill,
                                       config::api_version());
         }
@@ -285,6 +254,14 @@ void BackfillService::write_in_transaction(Active &active, sync::RangeWalker &wa
     active.noted[&walker].clear();
     active.write_failures.erase(&walker);
     walker.page_written();
+}
+
+bool BackfillService::take_refetches_asked() {
+    bool asked = false;
+    for (const auto &active : runs_) {
+        asked |= active->mirror->take_refetches_asked();
+    }
+    return asked;
 }
 
 void BackfillService::finish(Active &active) {

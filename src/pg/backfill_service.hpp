@@ -22,6 +22,8 @@ class BackfillService {
     // Something can be done without waiting for anything.
     bool busy() const;
     std::optional<core::MonoTime> next_retry() const;
+    // Since it was asked last: pages met events of their own seconds.
+    bool take_refetches_asked();
     bool idle() const { return runs_.empty(); }
 
   private:

@@ -30,6 +30,8 @@ int sqlstate_of(core::Code code) {
         return ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST;
     case Code::lock_not_available:
         return ERRCODE_LOCK_NOT_AVAILABLE;
+    case Code::changed_meanwhile:
+        return ERRCODE_T_R_SERIALIZATION_FAILURE;
     case Code::key_ring:
         return ERRCODE_CONFIG_FILE_ERROR;
     case Code::data_corrupted:

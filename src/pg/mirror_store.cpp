@@ -1,6 +1,10 @@
 #include "pg/mirror_store.hpp"
 
+#include "pg/access.hpp"
+#include "pg/event_mark_store.hpp"
+#include "pg/integration_store.hpp"
 #include "pg/internal_access.hpp"
+#include "pg/mirror_admin.hpp"
 
 namespace billstack::pg {
 
@@ -88,26 +92,54 @@ Param column_param(const sync::RowBatch &batch, std::size_t column) {
     return array_param(type_of(type), values, nulls.get());
 }
 
-const char *name_of(sync::Source source) {
-    switch (source) {
-    case sync::Source::backfill:
-        return "backfill";
-    case sync::Source::read:
-        return "read";
-    case sync::Source::event:
-        return "event";
-    case sync::Source::call:
-        return "call";
-    }
-    return "";
-}
-
 std::vector<Oid> types_of(const std::vector<Param> &params) {
     std::vector<Oid> types;
     for (const Param &param : params) {
         types.push_back(param.type);
     }
     return types;
+}
+
+// An array with one element a row, NULL where `value` gives none.
+template <class Items, class Value>
+Param mapped_array(const ElementType &type, const Items &items, Value value) {
+    std::vector<Datum> values(items.size(), 0);
+    auto nulls = std::make_unique<bool[]>(items.size());
+    for (std::size_t i = 0; i < items.size(); ++i) {
+        std::optional<Datum> datum = value(items[i]);
+        nulls[i] = !datum;
+        values[i] = datum.value_or(0);
+    }
+    return array_param(type, values, nulls.get());
+}
+
+Datum second_datum(std::int64_t second) {
+    return TimestampTzGetDatum(timestamp_from_unix(second));
+}
+
+Param version_array(const std::vector<sync::RowOrigin> &origins) {
+    return mapped_array(time_type, origins, [](const sync::RowOrigin &origin) {
+        return origin.replaces == 0 ? std::nullopt
+                                    : std::optional(TimestampTzGetDatum(origin.replaces));
+    });
+}
+
+void add_origin_params(const std::vector<sync::RowOrigin> &origins, std::vector<Param> &params) {
+    using sync::RowOrigin;
+    params.push_back(mapped_array(time_type, origins, [](const RowOrigin &origin) {
+        return std::optional(second_datum(origin.as_of.start));
+    }));
+    params.push_back(mapped_array(time_type, origins, [](const RowOrigin &origin) {
+        return std::optional(second_datum(origin.as_of.end));
+    }));
+    params.push_back(mapped_array(time_type, origins, [](const RowOrigin &origin) {
+        return origin.deleted ? std::optional(second_datum(origin.as_of.end)) : std::nullopt;
+    }));
+    params.push_back(mapped_array(text_type, origins, [](const RowOrigin &origin) {
+        return origin.api_version.empty() ? std::nullopt
+                                          : std::optional(text_datum(origin.api_version));
+    }));
+    params.push_back(version_array(origins));
 }
 
 std::vector<Param> upsert_params(const sync::RowBatch &batch) {
@@ -124,11 +156,21 @@ std::vector<Param> upsert_params(const sync::RowBatch &batch) {
     }
     params.push_back(array_param(json_type, raw, nullptr));
     params.push_back(array_param(bytea_type, digests, nullptr));
-    params.push_back(param_time(timestamp_from_unix(batch.as_of.start)));
-    params.push_back(param_time(timestamp_from_unix(batch.as_of.end)));
-    params.push_back(param(name_of(batch.source)));
-    params.push_back(param(batch.api_version));
+    add_origin_params(batch.origins, params);
+    params.push_back(param(sync::source_name(batch.source)));
     return params;
+}
+
+// A kind with a place of its own; children come with their parent and are never asked for alone.
+bool may_have_marks(const stripe::Kind &kind) {
+    return !kind.retrieve_path.empty();
+}
+
+void check_written(std::uint64_t written, std::size_t wanted) {
+    if (written != wanted) {
+        throw core::Error(core::Code::changed_meanwhile,
+                          "another session has written the same objects");
+    }
 }
 
 } // namespace
@@ -155,10 +197,12 @@ SPIPlanPtr SpiMirrorStore::plan(const std::string &key, const std::string &sql,
 std::vector<sync::StoredState>
 SpiMirrorStore::stored_states(const stripe::Kind &kind, const std::vector<std::string_view> &ids) {
     MemoryScope scope("billstack stored states");
+    note(kind);
     // A plan made while the table was empty would read all of it for every page ever after.
     LocalSetting by_index("enable_seqscan", "off");
-    SPIPlanPtr statement = plan("states " + std::string(kind.table),
-                                sync::stored_states_statement(schema_, kind), {TEXTARRAYOID});
+    SPIPlanPtr statement =
+        plan("states " + std::string(kind.table),
+             sync::stored_states_statement(target_.schema_name, kind), {TEXTARRAYOID});
     Rows rows = run_plan(statement, {text_array(ids)});
     std::vector<sync::StoredState> states(ids.size());
     std::map<std::string_view, std::size_t> position;
@@ -179,29 +223,121 @@ SpiMirrorStore::stored_states(const stripe::Kind &kind, const std::vector<std::s
                     std::min(digest.size(), state.digest.size()));
         state.deleted = rows.boolean(row, 5);
         state.source = sync::source_of(rows.text(row, 6));
+        state.version = rows.time(row, 7).value_or(0);
+    }
+    if (!rows.empty() && may_have_marks(kind)) {
+        for (const EventMark &mark : load_event_marks(target_.integration_id, kind.name, ids)) {
+            if (auto found = position.find(mark.object_id); found != position.end()) {
+                states[found->second].seen_at = mark.second;
+            }
+        }
     }
     return states;
 }
 
+std::string SpiMirrorStore::stored_raw(const stripe::Kind &kind, std::string_view id) {
+    MemoryScope scope("billstack stored bytes");
+    LocalSetting by_index("enable_seqscan", "off");
+    SPIPlanPtr statement = plan("raw " + std::string(kind.table),
+                                sync::stored_raw_statement(target_.schema_name, kind), {TEXTOID});
+    Rows rows = run_plan(statement, {param(id)});
+    return rows.empty() ? std::string() : rows.text(0, 1);
+}
+
 std::int64_t SpiMirrorStore::upsert(const sync::RowBatch &batch) {
     MemoryScope scope("billstack upsert");
+    note(*batch.kind);
     std::vector<Param> params = upsert_params(batch);
-    SPIPlanPtr statement = plan("upsert " + std::string(batch.kind->table),
-                                sync::upsert_statement(schema_, *batch.kind), types_of(params));
+    SPIPlanPtr statement =
+        plan("upsert " + std::string(batch.kind->table),
+             sync::upsert_statement(target_.schema_name, *batch.kind), types_of(params));
+    std::uint64_t written = run_plan(statement, params).size();
+    check_written(written, batch.rows.size());
+    return static_cast<std::int64_t>(written);
+}
+
+std::int64_t SpiMirrorStore::mark_deleted(const stripe::Kind &kind, sync::Source source,
+                                          const std::vector<sync::Deletion> &deletions) {
+    MemoryScope scope("billstack deletions");
+    note(kind);
+    LocalSetting by_index("enable_seqscan", "off");
+    std::vector<std::string_view> ids;
+    std::vector<sync::RowOrigin> origins;
+    for (const sync::Deletion &deletion : deletions) {
+        ids.push_back(deletion.id);
+        origins.push_back(deletion.origin);
+    }
+    std::vector<Param> windows;
+    add_origin_params(origins, windows);
+    std::vector<Param> params{text_array(ids), windows[0], windows[1], windows[4],
+                              param(sync::source_name(source))};
+    SPIPlanPtr statement =
+        plan("delete " + std::string(kind.table),
+             sync::mark_deleted_statement(target_.schema_name, kind), types_of(params));
+    std::uint64_t written = run_plan(statement, params).size();
+    check_written(written, deletions.size());
+    return static_cast<std::int64_t>(written);
+}
+
+std::int64_t SpiMirrorStore::tombstone_missing(const stripe::ChildList &list, sync::Source source,
+                                               const std::vector<sync::CompleteList> &parents,
+                                               const std::vector<std::string_view> &kept_ids) {
+    MemoryScope scope("billstack tombstones");
+    note(*list.kind);
+    LocalSetting by_index("enable_seqscan", "off");
+    std::vector<std::string_view> ids;
+    for (const sync::CompleteList &parent : parents) {
+        ids.push_back(parent.parent_id);
+    }
+    std::vector<Param> params{text_array(ids),
+                              mapped_array(time_type, parents,
+                                           [](const sync::CompleteList &parent) {
+                                               return std::optional(
+                                                   second_datum(parent.as_of.start));
+                                           }),
+                              mapped_array(time_type, parents,
+                                           [](const sync::CompleteList &parent) {
+                                               return std::optional(second_datum(parent.as_of.end));
+                                           }),
+                              text_array(kept_ids), param(sync::source_name(source))};
+    SPIPlanPtr statement =
+        plan("missing " + std::string(list.kind->table),
+             sync::tombstone_missing_statement(target_.schema_name, list), types_of(params));
     return static_cast<std::int64_t>(run_plan(statement, params).size());
 }
 
-std::int64_t SpiMirrorStore::tombstone_missing(const stripe::ChildList &list,
-                                               const std::vector<std::string_view> &parent_ids,
-                                               const std::vector<std::string_view> &kept_ids,
-                                               const sync::AsOf &as_of) {
-    MemoryScope scope("billstack tombstones");
-    std::vector<Param> params{text_array(parent_ids), text_array(kept_ids),
-                              param_time(timestamp_from_unix(as_of.start)),
-                              param_time(timestamp_from_unix(as_of.end))};
-    SPIPlanPtr statement = plan("missing " + std::string(list.kind->table),
-                                sync::tombstone_missing_statement(schema_, list), types_of(params));
-    return static_cast<std::int64_t>(run_plan(statement, params).size());
+void SpiMirrorStore::remember_seen(const stripe::Kind &kind,
+                                   const std::vector<sync::SeenAgain> &seen) {
+    std::vector<EventMark> marks;
+    for (const sync::SeenAgain &each : seen) {
+        marks.push_back({std::string(each.id), each.second});
+    }
+    store_event_marks(target_.integration_id, kind.name, marks);
+}
+
+void SpiMirrorStore::request_refetches(const std::vector<sync::RefetchRequest> &requests) {
+    pg::request_refetches(target_.integration_id, requests);
+    refetches_asked_ = true;
+}
+
+void SpiMirrorStore::ensure_table(const stripe::Kind &kind) {
+    if (tables_.contains(kind.name)) {
+        return;
+    }
+    if (tables_.empty()) {
+        for (const MirrorTable &table : mirror_tables_of(target_.integration_id)) {
+            tables_.insert(table.kind);
+        }
+    }
+    if (tables_.contains(kind.name)) {
+        return;
+    }
+    for (const Integration &integration : load_integrations(target_.team, target_.integration)) {
+        (void)add_mirror_kinds(integration, {&kind}, "1s");
+    }
+    apply_access_to_schema(target_.team, target_.schema_name);
+    tables_.clear();
+    tables_.insert(std::string(kind.name));
 }
 
 } // namespace billstack::pg

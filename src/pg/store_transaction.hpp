@@ -16,6 +16,14 @@ class StoreTransaction {
         user_.reset();
         transaction_.commit();
     }
+    // For what a crash loses as a whole and is then done again: no wait for the disk.
+    void commit_without_waiting() {
+        call([] {
+            (void)set_config_option("synchronous_commit", "off", PGC_USERSET, PGC_S_SESSION,
+                                    GUC_ACTION_LOCAL, true, 0, false);
+        });
+        commit();
+    }
 
   private:
     Transaction transaction_;

@@ -1,7 +1,8 @@
 #include "pg/worker.hpp"
 
 #include "pg/config.hpp"
-#include "pg/scope.hpp"
+#include "pg/inbox_store.hpp"
+#include "pg/mirror_access.hpp"
 
 namespace billstack::pg {
 
@@ -78,6 +79,7 @@ Worker::Worker(SharedState &state) : state_(state) {
 void Worker::connect_network() {
     requests_.reset();
     backfills_.reset();
+    refetches_.reset();
     network_.caller.reset();
     network_.transport.reset();
     fail_taken_slots(own_database, "billstack's settings have changed; repeat the call");
@@ -98,6 +100,7 @@ void Worker::connect_network() {
         std::make_unique<stripe::Caller>(*network_.transport, clock_, caller_options, seed);
     requests_ = std::make_unique<RequestService>(state_, *network_.caller);
     backfills_ = std::make_unique<BackfillService>(*network_.caller, clock_);
+    refetches_ = std::make_unique<RefetchService>(*network_.caller, clock_);
     network_settings_ = describe_network();
     look_wanted_ = true;
     add_network_socket();
@@ -106,11 +109,11 @@ void Worker::connect_network() {
 // The set lives as long as the transport: its one socket is the transport's epoll descriptor.
 void Worker::add_network_socket() {
     int socket = network_.transport->poll_fd();
-    if (events_ != nullptr) {
-        FreeWaitEventSet(events_);
-        events_ = nullptr;
+    if (wait_set_ != nullptr) {
+        FreeWaitEventSet(wait_set_);
+        wait_set_ = nullptr;
     }
-    events_ = call([&] {
+    wait_set_ = call([&] {
         WaitEventSet *set = create_wait_event_set(3);
         AddWaitEventToSet(set, WL_LATCH_SET, PGINVALID_SOCKET, MyLatch, nullptr);
         AddWaitEventToSet(set, WL_EXIT_ON_PM_DEATH, PGINVALID_SOCKET, nullptr, nullptr);
@@ -141,6 +144,11 @@ bool Worker::leave_requested() {
         entry->work_waiting = false;
         look_wanted_ = true;
     }
+    if (entry->inbox_waiting) {
+        entry->inbox_waiting = false;
+        events_.wake();
+        handlers_.wake();
+    }
     return false;
 }
 
@@ -169,9 +177,13 @@ bool Worker::look_around() {
                                ", the library " BILLSTACK_VERSION
                                ": run ALTER EXTENSION billstack UPDATE, or restart the server");
         backfills_->forget_runs();
+        refetches_->forget();
         return true;
     }
     look_wanted_ = upkeep_.step();
+    ledger_.step();
+    events_.rescan();
+    refetches_->rescan();
     if (auto retry = upkeep_.next_retry(); retry && *retry < next_look_) {
         next_look_ = *retry;
     }
@@ -179,6 +191,42 @@ bool Worker::look_around() {
     handlers_.clean_up();
     handlers_.wake();
     return true;
+}
+
+// What receipts have counted in shared memory, into inbox_stat.
+void Worker::store_counters() {
+    std::vector<CounterFlush> flushes = take_flushes(own_database);
+    try {
+        StoreTransaction transaction;
+        store_flushes(flushes);
+        transaction.commit();
+    } catch (...) {
+        give_back_flushes(own_database, flushes);
+        throw;
+    }
+}
+
+void Worker::work() {
+    EventTurn turn = events_.work();
+    if (turn.refetches_asked) {
+        refetches_->wake();
+    }
+    if (turn.handlers_queued) {
+        handlers_.wake();
+    }
+    backfills_->work();
+    if (backfills_->take_refetches_asked()) {
+        refetches_->wake();
+    }
+    refetches_->work();
+    handlers_busy_ = handlers_.work();
+    if (has_flushes()) {
+        store_counters();
+    }
+}
+
+bool Worker::has_work() const {
+    return backfills_->busy() || events_.busy() || refetches_->busy() || handlers_busy_;
 }
 
 // False: end. Trouble with the database (a table locked or gone, an extension dropped in between)
@@ -195,8 +243,7 @@ bool Worker::attend_database() {
             return false;
         }
         if (version_fits_) {
-            backfills_->work();
-            handlers_busy_ = handlers_.work();
+            work();
         }
         if (troubles_ > 0) {
             troubles_ = 0;
@@ -227,6 +274,8 @@ void Worker::dispatch() {
     for (stripe::CallResult &result : results) {
         if (requests_->owns(result.id)) {
             requests_->on_result(result);
+        } else if (refetches_->owns(result.id)) {
+            refetches_->on_result(std::move(result));
         } else {
             backfills_->on_result(std::move(result));
         }
@@ -257,7 +306,7 @@ void Worker::run() {
         }
         // Starts what was submitted just now; what it brings in may make the backfills busy.
         dispatch();
-        wait(look_wanted_ || (version_fits_ && (backfills_->busy() || handlers_busy_)));
+        wait(look_wanted_ || (version_fits_ && has_work()));
     }
 }
 
@@ -269,11 +318,11 @@ long Worker::wait_ms(bool busy) const {
     } else if (busy) {
         return 0;
     }
-    if (auto retry = backfills_->next_retry(); version_fits_ && retry && *retry < until) {
-        until = *retry;
-    }
-    if (auto retry = handlers_.next_retry(); version_fits_ && retry && *retry < until) {
-        until = *retry;
+    if (version_fits_) {
+        for (auto retry : {backfills_->next_retry(), events_.next_retry(),
+                           refetches_->next_retry(), handlers_.next_retry()}) {
+            until = retry && *retry < until ? *retry : until;
+        }
     }
     auto left = std::chrono::ceil<core::Milliseconds>(until - now);
     if (auto network = network_.caller->next_timeout(); network && *network < left) {
@@ -291,7 +340,7 @@ void Worker::wait(bool busy) {
             event = wait_event("BillstackWorker");
         }
         WaitEvent occurred[3];
-        int count = WaitEventSetWait(events_, timeout, occurred, 3, event);
+        int count = WaitEventSetWait(wait_set_, timeout, occurred, 3, event);
         for (int i = 0; i < count; ++i) {
             if (occurred[i].events & WL_LATCH_SET) {
                 ResetLatch(MyLatch);

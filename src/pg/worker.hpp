@@ -2,8 +2,11 @@
 // network together; slots and backfills in turn; no transaction open while it waits.
 #pragma once
 #include "pg/backfill_service.hpp"
+#include "pg/event_service.hpp"
 #include "pg/handler_service.hpp"
+#include "pg/ledger_upkeep.hpp"
 #include "pg/mirror_upkeep.hpp"
+#include "pg/refetch_service.hpp"
 #include "pg/request_service.hpp"
 
 namespace billstack::pg {
@@ -23,6 +26,9 @@ class Worker {
     void dispatch();
     bool attend_database();
     bool stand_back(const std::string &reason);
+    void work(); // one turn of each service
+    bool has_work() const;
+    void store_counters();
     bool look_around(); // extension there, version fits, new runs; false: end
     bool leave_requested();
     void reload_settings();
@@ -36,9 +42,12 @@ class Worker {
     Network network_;
     std::unique_ptr<RequestService> requests_;
     std::unique_ptr<BackfillService> backfills_;
+    std::unique_ptr<RefetchService> refetches_;
+    EventService events_{clock_};
+    LedgerUpkeep ledger_{clock_};
     HandlerService handlers_{clock_};
     bool handlers_busy_ = false;
-    WaitEventSet *events_ = nullptr;
+    WaitEventSet *wait_set_ = nullptr;
     std::string network_settings_; // what the transport was made from
     bool look_wanted_ = true;
     bool version_fits_ = false;

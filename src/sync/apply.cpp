@@ -1,7 +1,9 @@
 #include "sync/apply.hpp"
 
+#include "sync/row_writer.hpp"
+
 #include <algorithm>
-#include <set>
+#include <map>
 
 namespace billstack::sync {
 
@@ -16,97 +18,11 @@ std::vector<Row> rows_of(const json::ListPage &page) {
     return rows;
 }
 
-// A row to write, for children with the id of the parent in whose list it was.
-struct Incoming {
-    Row row;
-    std::string_view parent;
-};
-
-std::vector<Incoming> incoming_of(const std::vector<Row> &rows, std::string_view parent = {}) {
-    std::vector<Incoming> incoming;
-    incoming.reserve(rows.size());
-    for (const Row &row : rows) {
-        incoming.push_back({row, parent});
-    }
-    return incoming;
-}
-
-// Sorted by id, an id only once: one statement may not touch a row twice, and a fixed order keeps
-// two writers from deadlocking.
-void sort_unique(std::vector<Incoming> &rows) {
-    std::stable_sort(rows.begin(), rows.end(),
-                     [](const Incoming &a, const Incoming &b) { return a.row.id < b.row.id; });
-    rows.erase(
-        std::unique(rows.begin(), rows.end(),
-                    [](const Incoming &a, const Incoming &b) { return a.row.id == b.row.id; }),
-        rows.end());
-}
-
-// The ids whose incoming state was written or is stored already; the rest is older than the mirror.
-struct Outcome {
-    std::set<std::string_view> changed; // written, and stored before in another state
-    std::set<std::string_view> fresh;   // written, not stored before
-    std::set<std::string_view> unchanged;
-
-    // Else the mirror holds a newer parent, and with it newer children.
-    bool knows(std::string_view id) const {
-        return unchanged.contains(id) || changed.contains(id) || fresh.contains(id);
-    }
-};
-
-Outcome write_rows(MirrorStore &store, const stripe::Kind &kind, std::vector<Incoming> rows,
-                   const AsOf &as_of, Source source, const std::string &api_version,
-                   ApplyReport &report) {
-    Outcome outcome;
-    sort_unique(rows);
-    std::vector<std::string_view> ids;
-    ids.reserve(rows.size());
-    for (const Incoming &incoming : rows) {
-        ids.push_back(incoming.row.id);
-    }
-    std::vector<StoredState> stored = store.stored_states(kind, ids);
-    RowBatch batch;
-    batch.kind = &kind;
-    batch.as_of = as_of;
-    batch.source = source;
-    batch.api_version = api_version;
-    for (std::size_t i = 0; i < rows.size(); ++i) {
-        const Row &row = rows[i].row;
-        switch (decide_read(stored[i], as_of, row.digest)) {
-        case Decision::unchanged:
-            ++report.unchanged;
-            outcome.unchanged.insert(row.id);
-            break;
-        case Decision::older:
-            ++report.older;
-            break;
-        case Decision::unclear: // a refetch needs events; until they are applied the read stands
-        case Decision::apply:
-            (stored[i].exists ? outcome.changed : outcome.fresh).insert(row.id);
-            batch.rows.push_back(row);
-            batch.parents.push_back(rows[i].parent);
-            break;
-        }
-    }
-    if (!batch.rows.empty()) {
-        extract_columns(batch);
-        report.changed += store.upsert(batch);
-    }
-    return outcome;
-}
-
-// One child list of a page: which parents are looked at, which of their children exist now.
-struct ListWork {
-    std::vector<Incoming> embedded;
-    std::vector<std::string_view> changed_parents; // a child of theirs may have gone
-    std::vector<std::string_view> kept;
-};
-
+// The embedded rows of a page's parents; the rest of the long ones was read by pages of its own.
 void gather_embedded(const FetchedPage &page, const stripe::ChildList &list, const Outcome &outcome,
-                     ListWork &work) {
+                     const std::string &api_version, ListWriter &writer) {
     for (const ParentLists &parent : page.parents) {
         std::string_view id = page.rows[parent.parent].id;
-        bool unchanged = outcome.unchanged.contains(id);
         if (!outcome.knows(id)) {
             continue;
         }
@@ -115,16 +31,36 @@ void gather_embedded(const FetchedPage &page, const stripe::ChildList &list, con
                 continue;
             }
             // An unchanged parent carries unchanged children, but for those past the embedded ten.
-            if (unchanged && !rows.has_more) {
+            if (outcome.unchanged.contains(id) && !rows.has_more) {
                 continue;
             }
+            writer.add(id, rows.rows, page.as_of, api_version);
+            AsOf window = page.as_of;
+            for (const auto &more : page.more) {
+                if (more->list == &list && more->parent_id == id) {
+                    window.end = std::max(window.end, more->as_of.end);
+                }
+            }
             if (!outcome.fresh.contains(id)) {
-                work.changed_parents.push_back(id);
+                writer.complete(id, window);
             }
-            for (const Row &row : rows.rows) {
-                work.embedded.push_back({row, id});
-                work.kept.push_back(row.id);
-            }
+        }
+    }
+}
+
+// Children of a list that is never inside its parent.
+void complete_unembedded(const FetchedPage &page, const stripe::ChildList &list,
+                         const Outcome &outcome, ListWriter &writer) {
+    std::map<std::string_view, AsOf> windows;
+    for (const auto &more : page.more) {
+        if (more->list == &list && outcome.knows(more->parent_id)) {
+            auto [at, added] = windows.emplace(more->parent_id, more->as_of);
+            at->second.end = std::max(at->second.end, more->as_of.end);
+        }
+    }
+    for (const auto &[id, window] : windows) {
+        if (!outcome.fresh.contains(id)) {
+            writer.complete(id, window);
         }
     }
 }
@@ -132,27 +68,43 @@ void gather_embedded(const FetchedPage &page, const stripe::ChildList &list, con
 void apply_list(MirrorStore &store, FetchedPage &page, const stripe::ChildList &list,
                 const Outcome &outcome, Source source, const std::string &api_version,
                 ApplyReport &report) {
-    ListWork work;
-    gather_embedded(page, list, outcome, work);
-    AsOf latest = page.as_of;
-    ApplyReport children;
-    if (!work.embedded.empty()) {
-        write_rows(store, *list.kind, work.embedded, page.as_of, source, api_version, children);
+    ListWriter writer(list, source);
+    if (list.embedded) {
+        gather_embedded(page, list, outcome, api_version, writer);
+    } else {
+        complete_unembedded(page, list, outcome, writer);
     }
     for (const std::unique_ptr<ChildPage> &more : page.more) {
-        if (more->list != &list || !outcome.knows(more->parent_id)) {
-            continue;
+        if (more->list == &list && outcome.knows(more->parent_id)) {
+            writer.add(more->parent_id, more->rows, more->as_of, api_version);
         }
-        for (const Row &row : more->rows) {
-            work.kept.push_back(row.id);
-        }
-        write_rows(store, *list.kind, incoming_of(more->rows, more->parent_id), more->as_of, source,
-                   api_version, children);
-        latest.end = std::max(latest.end, more->as_of.end);
     }
-    report.changed += children.changed;
-    if (!work.changed_parents.empty()) {
-        report.changed += store.tombstone_missing(list, work.changed_parents, work.kept, latest);
+    writer.write(store, report);
+}
+
+ApplyReport apply(MirrorStore &store, FetchedPage &page, Source source,
+                  const std::string &api_version, const Decide &decide) {
+    ApplyReport report;
+    report.read = static_cast<std::int64_t>(page.rows.size());
+    if (page.rows.empty()) {
+        return report;
+    }
+    Outcome outcome = write_rows(store, *page.kind, source,
+                                 incoming_of(page.rows, page.as_of, api_version), decide, report);
+    for (const stripe::ChildList &list : page.kind->children) {
+        apply_list(store, page, list, outcome, source, api_version, report);
+    }
+    return report;
+}
+
+void take_rows(FetchedPage &fetched) {
+    fetched.rows = rows_of(fetched.page);
+    if (!fetched.kind->children.empty()) {
+        for (std::size_t i = 0; i < fetched.rows.size(); ++i) {
+            const Row &row = fetched.rows[i];
+            fetched.parents.push_back(
+                ParentLists{i, read_children(*fetched.kind, row.id, row.raw)});
+        }
     }
 }
 
@@ -164,28 +116,82 @@ std::unique_ptr<FetchedPage> read_page(const stripe::Kind &kind, std::string bod
     fetched->kind = &kind;
     fetched->as_of = as_of;
     fetched->page = json::ListPage::parse(std::move(body));
-    fetched->rows = rows_of(fetched->page);
-    if (!kind.children.empty()) {
-        for (std::size_t i = 0; i < fetched->rows.size(); ++i) {
-            const Row &row = fetched->rows[i];
-            fetched->parents.push_back(ParentLists{i, read_children(kind, row.id, row.raw)});
-        }
-    }
+    take_rows(*fetched);
+    return fetched;
+}
+
+std::unique_ptr<FetchedPage> read_object(const stripe::Kind &kind, std::string body,
+                                         const AsOf &as_of) {
+    auto fetched = std::make_unique<FetchedPage>();
+    fetched->kind = &kind;
+    fetched->as_of = as_of;
+    fetched->page = json::ListPage::parse_object(std::move(body));
+    take_rows(*fetched);
     return fetched;
 }
 
 ApplyReport apply_page(MirrorStore &store, FetchedPage &page, Source source,
                        const std::string &api_version) {
+    return apply(store, page, source, api_version,
+                 [](const StoredState &stored, const Incoming &incoming) {
+                     return decide_read(stored, incoming.as_of, incoming.row.digest);
+                 });
+}
+
+ApplyReport apply_refetched(MirrorStore &store, FetchedPage &page, std::int64_t sent_at,
+                            const std::string &api_version) {
+    std::vector<SeenAgain> known;
+    ApplyReport report = apply(store, page, Source::read, api_version,
+                               [&](const StoredState &stored, const Incoming &incoming) {
+                                   Decision decision = decide_refetch(
+                                       stored, sent_at, incoming.as_of, incoming.row.digest);
+                                   // What comes later must know that this second has had an event,
+                                   // or that the state was still the same.
+                                   bool overlap = stored.exists && stored.source == Source::event &&
+                                                  stored.as_of.end >= incoming.as_of.start;
+                                   if (decision == Decision::unchanged) {
+                                       known.push_back({incoming.row.id, incoming.as_of.start});
+                                   } else if (decision == Decision::apply && overlap) {
+                                       known.push_back({incoming.row.id, stored.as_of.end});
+                                   }
+                                   return decision;
+                               });
+    if (!known.empty()) {
+        store.remember_seen(*page.kind, known);
+    }
+    return report;
+}
+
+bool apply_gone(MirrorStore &store, const stripe::Kind &kind, const std::string &id,
+                std::int64_t sent_at, const AsOf &as_of) {
+    StoredState stored = store.stored_states(kind, {id}).at(0);
+    if (!stored.exists || stored.deleted) {
+        return true;
+    }
+    if (stored.version != sent_at && as_of.start <= stored.window().end) {
+        return as_of.end < stored.window().start;
+    }
+    Deletion deletion{id, {as_of, {}, true, stored.version}};
+    store.mark_deleted(kind, Source::read, {deletion});
+    for (const stripe::ChildList &list : kind.children) {
+        store.tombstone_missing(list, Source::read, {{id, as_of}}, {});
+    }
+    return true;
+}
+
+ApplyReport apply_parent_list(MirrorStore &store, const stripe::ChildList &list,
+                              const std::string &parent_id,
+                              const std::vector<std::unique_ptr<ChildPage>> &pages,
+                              const std::string &api_version) {
     ApplyReport report;
-    report.read = static_cast<std::int64_t>(page.rows.size());
-    if (page.rows.empty()) {
-        return report;
+    ListWriter writer(list, Source::read);
+    AsOf window = pages.at(0)->as_of;
+    for (const std::unique_ptr<ChildPage> &page : pages) {
+        writer.add(parent_id, page->rows, page->as_of, api_version);
+        window.end = std::max(window.end, page->as_of.end);
     }
-    Outcome outcome = write_rows(store, *page.kind, incoming_of(page.rows), page.as_of, source,
-                                 api_version, report);
-    for (const stripe::ChildList &list : page.kind->children) {
-        apply_list(store, page, list, outcome, source, api_version, report);
-    }
+    writer.complete(parent_id, window);
+    writer.write(store, report);
     return report;
 }
 

@@ -131,15 +131,6 @@ std::string parameter(std::size_t number) {
     return "$" + std::to_string(number);
 }
 
-// decide_read() of ordering.hpp in SQL, for the stored row m: true where a read replaces it. The
-// incoming window's start is all that is needed.
-std::string newer_than_stored(const std::string &start) {
-    return "(" + start +
-           " OPERATOR(pg_catalog.>) m._as_of_end OR (m._source "
-           "OPERATOR(pg_catalog.<>) 'event' AND " +
-           start + " OPERATOR(pg_catalog.>=) m._as_of))";
-}
-
 } // namespace
 
 std::string quote_identifier(std::string_view name) {
@@ -212,7 +203,8 @@ std::vector<std::string_view> upsert_parameter_types(const Kind &kind) {
     std::vector<std::string_view> types;
     for (const Column &column : kind.columns)
         types.push_back(parameter_type(column.type));
-    types.insert(types.end(), {"json[]", "bytea[]", "timestamptz", "timestamptz", "text", "text"});
+    types.insert(types.end(), {"json[]", "bytea[]", "timestamptz[]", "timestamptz[]",
+                               "timestamptz[]", "text[]", "timestamptz[]", "text"});
     return types;
 }
 
@@ -237,37 +229,54 @@ std::string upsert_statement(std::string_view schema, const Kind &kind) {
         add(column.name, column.type == ColumnType::jsonb     ? "pg_catalog.jsonb"
                          : column.type == ColumnType::numeric ? "numeric"
                                                               : "");
-    add("_raw", "");
-    add("_digest", "");
-    for (std::string_view name : {"_as_of", "_as_of_end", "_source", "_api_version"}) {
-        append(names, ", ", quote_identifier(name));
-        append(selected, ", ", parameter(next++));
-        append(updates, ", ", quote_identifier(name) + " = EXCLUDED." + quote_identifier(name));
-    }
-    return "INSERT INTO " + table_name(schema, kind) + " AS m (" + names + ", \"_synced_at\")\n" +
-           "SELECT " + selected + ", pg_catalog.clock_timestamp()\n" + "FROM ROWS FROM (" + arrays +
-           ") AS u (" + aliases + ")\n" + "ON CONFLICT (\"id\") DO UPDATE SET " + updates +
-           ", \"_synced_at\" = EXCLUDED.\"_synced_at\", \"_deleted_at\" = NULL\n" +
-           "WHERE (m._digest OPERATOR(pg_catalog.<>) EXCLUDED._digest OR m._deleted_at IS NOT "
-           "NULL) AND " +
-           newer_than_stored("EXCLUDED._as_of");
+    for (std::string_view name :
+         {"_raw", "_digest", "_as_of", "_as_of_end", "_deleted_at", "_api_version"})
+        add(name, "");
+    std::string replaced = parameter(next++);
+    std::string source = parameter(next++);
+    // A new row's _synced_at is now. A row that replaces another brings that one's along, so that
+    // the conflict's WHERE can tell whether it still is the one that was looked at.
+    return "INSERT INTO " + table_name(schema, kind) + " AS m (" + names +
+           ", \"_source\", \"_synced_at\")\nSELECT " + selected + ", " + source +
+           ", coalesce(u.\"_replaced\", pg_catalog.clock_timestamp())\nFROM ROWS FROM (" + arrays +
+           ", pg_catalog.unnest(" + replaced + ")) AS u (" + aliases + ", \"_replaced\")\n" +
+           "ON CONFLICT (\"id\") DO UPDATE SET " + updates +
+           ", \"_source\" = EXCLUDED.\"_source\", \"_synced_at\" = "
+           "pg_catalog.clock_timestamp()\nWHERE m._synced_at OPERATOR(pg_catalog.=) "
+           "EXCLUDED._synced_at";
 }
 
 std::string stored_states_statement(std::string_view schema, const Kind &kind) {
-    return "SELECT m.id, m._as_of, m._as_of_end, m._digest, m._deleted_at IS NOT NULL, m._source "
-           "FROM " +
+    return "SELECT m.id, m._as_of, m._as_of_end, m._digest, m._deleted_at IS NOT NULL, m._source, "
+           "m._synced_at FROM " +
            table_name(schema, kind) + " AS m WHERE m.id OPERATOR(pg_catalog.=) ANY ($1)";
+}
+
+std::string stored_raw_statement(std::string_view schema, const Kind &kind) {
+    return "SELECT m._raw::pg_catalog.text FROM " + table_name(schema, kind) +
+           " AS m WHERE m.id OPERATOR(pg_catalog.=) $1";
+}
+
+std::string mark_deleted_statement(std::string_view schema, const Kind &kind) {
+    return "UPDATE " + table_name(schema, kind) +
+           " AS m SET _deleted_at = d.window_end, _as_of = d.window_start, "
+           "_as_of_end = d.window_end, _source = $5, _synced_at = pg_catalog.clock_timestamp() "
+           "FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2), pg_catalog.unnest($3), "
+           "pg_catalog.unnest($4)) AS d (id, window_start, window_end, replaced) "
+           "WHERE m.id OPERATOR(pg_catalog.=) d.id AND m._synced_at OPERATOR(pg_catalog.=) "
+           "d.replaced";
 }
 
 std::string tombstone_missing_statement(std::string_view schema, const stripe::ChildList &list) {
     return "UPDATE " + table_name(schema, *list.kind) +
-           " AS m SET _deleted_at = $4, _as_of = $3, _as_of_end = $4, _source = 'read', "
-           "_synced_at = pg_catalog.clock_timestamp() WHERE m." +
+           " AS m SET _deleted_at = p.window_end, _as_of = p.window_start, "
+           "_as_of_end = p.window_end, _source = $5, _synced_at = pg_catalog.clock_timestamp() "
+           "FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2), pg_catalog.unnest($3)) "
+           "AS p (id, window_start, window_end) WHERE m." +
            quote_identifier(list.parent_column) +
-           " OPERATOR(pg_catalog.=) ANY ($1) AND m._deleted_at IS NULL AND NOT EXISTS "
-           "(SELECT FROM pg_catalog.unnest($2) AS kept (id) WHERE kept.id "
-           "OPERATOR(pg_catalog.=) m.id) AND " +
-           newer_than_stored("$3");
+           " OPERATOR(pg_catalog.=) p.id AND m._deleted_at IS NULL AND NOT EXISTS "
+           "(SELECT FROM pg_catalog.unnest($4) AS kept (id) WHERE kept.id "
+           "OPERATOR(pg_catalog.=) m.id) AND m._as_of OPERATOR(pg_catalog.<=) p.window_end";
 }
 
 } // namespace billstack::sync

@@ -39,17 +39,24 @@ struct MirrorIndex {
 std::vector<MirrorIndex> mirror_indexes(std::string_view schema, const stripe::Kind &kind);
 
 // The set-based statements of the store. Parameters are arrays, in this order: catalogue columns
-// (text[]/bigint[]/... as upsert_parameter_types() says; numeric and jsonb travel as text[]), _raw
-// json[], _digest bytea[], then scalars _as_of timestamptz, _as_of_end timestamptz, _source text,
-// _api_version text. Ids are distinct and sorted by the caller. A row is written only where
-// decide_read() says apply; the number of rows affected tells how many were.
+// (text[]/bigint[]/... as upsert_parameter_types() says; numeric and jsonb travel as text[]), then
+// _raw json[], _digest bytea[], _as_of, _as_of_end and _deleted_at timestamptz[], _api_version
+// text[], the replaced row's _synced_at timestamptz[] (NULL: none), and the scalar _source text.
+// Ids are distinct and sorted by the caller. A row is written only where it still is the one that
+// was looked at; the number of rows affected tells how many were.
 std::string upsert_statement(std::string_view schema, const stripe::Kind &kind);
 std::vector<std::string_view> upsert_parameter_types(const stripe::Kind &kind);
-// $1 text[] ids -> id, _as_of, _as_of_end, _digest, _deleted_at IS NOT NULL, _source; only ids that
-// are stored, in any order.
+// $1 text[] ids -> id, _as_of, _as_of_end, _digest, _deleted_at IS NOT NULL, _source, _synced_at;
+// only ids that are stored, in any order.
 std::string stored_states_statement(std::string_view schema, const stripe::Kind &kind);
-// $1 text[] parent ids (complete lists only), $2 text[] child ids that exist, $3, $4 as-of window:
-// children of those parents that are not in $2 and not newer become tombstones, as of the window.
+// $1 text id -> _raw as text.
+std::string stored_raw_statement(std::string_view schema, const stripe::Kind &kind);
+// $1 text[] ids, $2 and $3 timestamptz[] windows, $4 timestamptz[] _synced_at that was looked at,
+// $5 text _source: the rows become tombstones and keep their columns.
+std::string mark_deleted_statement(std::string_view schema, const stripe::Kind &kind);
+// $1 text[] parent ids (complete lists only), $2 and $3 timestamptz[] their windows, $4 text[]
+// child ids that exist, $5 text _source: children of those parents that are not in $4 and not newer
+// become tombstones, as of the window.
 std::string tombstone_missing_statement(std::string_view schema, const stripe::ChildList &list);
 
 } // namespace billstack::sync

@@ -36,14 +36,23 @@ struct Row {
     Digest digest;
 };
 
-// Rows of one kind, all read in one window. values holds rows.size() * kind->columns.size()
-// entries, row by row; it is empty until extract_columns() has filled it.
+// Where a row's state comes from, and which version of the stored row it replaces.
+struct RowOrigin {
+    AsOf as_of;
+    std::string_view api_version; // the bytes are written in
+    bool deleted = false;         // the row is written as a tombstone
+    // StoredState::version of the row that was looked at; 0: there was none. Another version in the
+    // table by now means that somebody else has written: the batch must be decided anew.
+    std::int64_t replaces = 0;
+};
+
+// Rows of one kind. origins holds one entry a row; values holds rows.size() * kind->columns.size()
+// entries, row by row, and is empty until extract_columns() has filled it.
 struct RowBatch {
     const stripe::Kind *kind = nullptr;
-    AsOf as_of;
     Source source = Source::backfill;
-    std::string api_version;
     std::vector<Row> rows;
+    std::vector<RowOrigin> origins;
     std::vector<Value> values;
     std::vector<std::unique_ptr<char[]>> arena; // unescaped strings
     // For children and kinds with a list_parent: the id of the parent of each row, else empty.

@@ -23,13 +23,18 @@ class FakeMirrorStore final : public sync::MirrorStore {
     struct Upsert {
         std::string kind;
         std::vector<std::string> ids;
-        sync::AsOf as_of;
+        sync::AsOf as_of; // of the first row
     };
     struct Tombstones {
         std::string kind;
         std::vector<std::string> parents;
         std::vector<std::string> kept;
-        sync::AsOf as_of;
+        sync::AsOf as_of; // of the first parent
+    };
+    struct Refetch {
+        std::string kind;
+        std::string id;
+        std::string reason;
     };
 
     std::vector<sync::StoredState>
@@ -43,7 +48,8 @@ class FakeMirrorStore final : public sync::MirrorStore {
     }
 
     std::int64_t upsert(const sync::RowBatch &batch) override {
-        Upsert call{std::string(batch.kind->name), {}, batch.as_of};
+        EXPECT_EQ(batch.origins.size(), batch.rows.size());
+        Upsert call{std::string(batch.kind->name), {}, batch.origins.at(0).as_of};
         const std::size_t width = batch.kind->columns.size();
         EXPECT_EQ(batch.values.size(), batch.rows.size() * width);
         EXPECT_FALSE(batch.rows.empty());
@@ -52,8 +58,13 @@ class FakeMirrorStore final : public sync::MirrorStore {
             EXPECT_TRUE(i == 0 || batch.rows[i - 1].id < row.id) << "not sorted, or an id twice";
             EXPECT_EQ(row.digest, sync::digest_of(row.raw));
             call.ids.emplace_back(row.id);
-            Stored stored{
-                std::string(row.raw), {}, {true, batch.as_of, row.digest, false, batch.source}};
+            const sync::RowOrigin &origin = batch.origins[i];
+            const Stored *before = find(call.kind, row.id);
+            EXPECT_EQ(before != nullptr ? before->state.version : 0, origin.replaces);
+            Stored stored{std::string(row.raw),
+                          {},
+                          {true, origin.as_of, row.digest, origin.deleted, batch.source, ++version_,
+                           before != nullptr ? before->state.seen_at : std::nullopt}};
             for (std::size_t column = 0; column < width; ++column)
                 if (batch.kind->columns[column].name == parent_column(*batch.kind))
                     stored.parent = std::string(batch.values[i * width + column].text);
@@ -63,27 +74,64 @@ class FakeMirrorStore final : public sync::MirrorStore {
         return static_cast<std::int64_t>(batch.rows.size());
     }
 
-    std::int64_t tombstone_missing(const stripe::ChildList &list,
-                                   const std::vector<std::string_view> &parent_ids,
-                                   const std::vector<std::string_view> &kept_ids,
-                                   const sync::AsOf &as_of) override {
-        Tombstones call{std::string(list.kind->name),
-                        {parent_ids.begin(), parent_ids.end()},
-                        {kept_ids.begin(), kept_ids.end()},
-                        as_of};
-        std::int64_t gone = 0;
-        for (auto &[id, stored] : tables[call.kind]) {
-            if (stored.state.deleted || stored.state.as_of.start > as_of.end ||
-                !std::count(call.parents.begin(), call.parents.end(), stored.parent) ||
-                std::count(call.kept.begin(), call.kept.end(), id))
-                continue;
+    std::string stored_raw(const stripe::Kind &kind, std::string_view id) override {
+        const Stored *found = find(kind.name, id);
+        return found != nullptr ? found->raw : std::string();
+    }
+
+    std::int64_t mark_deleted(const stripe::Kind &kind, sync::Source source,
+                              const std::vector<sync::Deletion> &deletions) override {
+        for (const sync::Deletion &deletion : deletions) {
+            Stored &stored = tables[std::string(kind.name)].at(std::string(deletion.id));
+            EXPECT_EQ(stored.state.version, deletion.origin.replaces);
             stored.state.deleted = true;
-            stored.state.as_of = as_of;
-            ++gone;
+            stored.state.as_of = deletion.origin.as_of;
+            stored.state.source = source;
+            stored.state.version = ++version_;
+        }
+        return static_cast<std::int64_t>(deletions.size());
+    }
+
+    std::int64_t tombstone_missing(const stripe::ChildList &list, sync::Source source,
+                                   const std::vector<sync::CompleteList> &parents,
+                                   const std::vector<std::string_view> &kept_ids) override {
+        Tombstones call{std::string(list.kind->name),
+                        {},
+                        {kept_ids.begin(), kept_ids.end()},
+                        parents.at(0).as_of};
+        std::int64_t gone = 0;
+        for (const sync::CompleteList &parent : parents) {
+            call.parents.emplace_back(parent.parent_id);
+            for (auto &[id, stored] : tables[call.kind]) {
+                if (stored.state.deleted || stored.state.as_of.start > parent.as_of.end ||
+                    stored.parent != parent.parent_id ||
+                    std::count(call.kept.begin(), call.kept.end(), id))
+                    continue;
+                stored.state.deleted = true;
+                stored.state.as_of = parent.as_of;
+                stored.state.source = source;
+                stored.state.version = ++version_;
+                ++gone;
+            }
         }
         tombstones.push_back(std::move(call));
         return gone;
     }
+
+    void remember_seen(const stripe::Kind &kind,
+                       const std::vector<sync::SeenAgain> &seen) override {
+        for (const sync::SeenAgain &each : seen) {
+            auto &at = tables[std::string(kind.name)].at(std::string(each.id)).state.seen_at;
+            at = std::max(at.value_or(each.second), each.second);
+        }
+    }
+
+    void request_refetches(const std::vector<sync::RefetchRequest> &requests) override {
+        for (const sync::RefetchRequest &request : requests)
+            refetches.push_back({std::string(request.kind->name), request.id, request.reason});
+    }
+
+    void ensure_table(const stripe::Kind &kind) override { tables[std::string(kind.name)]; }
 
     const Stored *find(std::string_view kind, std::string_view id) const {
         const auto table = tables.find(std::string(kind));
@@ -105,8 +153,10 @@ class FakeMirrorStore final : public sync::MirrorStore {
     std::map<std::string, std::map<std::string, Stored>> tables; // by kind, by id
     std::vector<Upsert> upserts;
     std::vector<Tombstones> tombstones;
+    std::vector<Refetch> refetches;
 
   private:
+    std::int64_t version_ = 0;
     static std::string_view parent_column(const stripe::Kind &kind) {
         for (const stripe::Kind *parent : stripe::all_kinds())
             for (const stripe::ChildList &list : parent->children)

@@ -1,0 +1,401 @@
+#include "pg/event_service.hpp"
+
+#include "pg/config.hpp"
+#include "pg/handler_store.hpp"
+#include "pg/inbox_counters.hpp"
+#include "pg/integration_store.hpp"
+#include "pg/log.hpp"
+#include "pg/mirror_access.hpp"
+#include "sync/event_batch.hpp"
+
+#include <algorithm>
+
+namespace billstack::pg {
+
+namespace {
+
+constexpr int batch_size = 200;
+constexpr int retry_batch_size = 50;
+// A pass that never ends would never see a row that committed late.
+constexpr int longest_pass = 100; // batches
+// A user's trigger may take its time, but not the worker's: other teams wait for it.
+constexpr int longest_batch_ms = 10000;
+constexpr core::Milliseconds lock_delay{2000};
+constexpr core::Milliseconds no_mirror_delay{30000};
+
+// The same event is in the ledger already: the subtransaction is undone and the copy dropped.
+struct AlreadyDone {};
+
+core::Milliseconds retry_delay(int attempts) {
+    return std::chrono::seconds(std::min(3600, 1 << std::min(attempts, 12)));
+}
+
+} // namespace
+
+struct EventService::Work {
+    InboxEvent row;
+    stripe::Event event;
+    sync::EventResult result;
+    bool twin = false;
+};
+
+struct EventService::Group {
+    EventTarget target;
+    Oid owner = InvalidOid;
+    std::vector<std::unique_ptr<Work>> works;
+    std::vector<FailedEvent> failed;
+    std::int64_t taken_rows = 0;
+    std::int64_t taken_bytes = 0;
+
+    void take(const Work &work) {
+        ++taken_rows;
+        taken_bytes += static_cast<std::int64_t>(work.row.payload.size());
+    }
+};
+
+void EventService::rescan() {
+    wanted_ = true;
+    retries_ = true;
+    pass_open_ = false;
+    position_ = {};
+    resting_.clear();
+    mirrors_.clear();
+    twins_.reset();
+}
+
+std::vector<InboxEvent> EventService::claim(bool &more) {
+    if (retry_due()) {
+        std::vector<InboxEvent> due = claim_due(retry_batch_size, resting_);
+        if (!due.empty()) {
+            more = true;
+            return due;
+        }
+        retry_at_.reset();
+        retries_ = true;
+    }
+    if (!pass_open_) {
+        pass_floor_ = oldest_running_transaction();
+        pass_open_ = true;
+        pass_batches_ = 0;
+    }
+    std::vector<InboxEvent> events = claim_new(position_, batch_size, resting_);
+    more = static_cast<int>(events.size()) == batch_size;
+    if (!events.empty()) {
+        position_ = {events.back().inserted_by, events.back().id};
+    }
+    // The next pass begins at the oldest row that this one may have missed.
+    if (!more) {
+        position_ = {pass_floor_, -1};
+        pass_open_ = false;
+    } else if (++pass_batches_ >= longest_pass) {
+        position_ = {std::min(pass_floor_, position_.inserted_by), -1};
+        pass_open_ = false;
+    }
+    return events;
+}
+
+SpiMirrorStore &EventService::mirror_of(const EventTarget &target) {
+    auto &[schema, mirror] = mirrors_[target.integration_id];
+    if (mirror == nullptr || schema != target.schema_name) {
+        schema = target.schema_name;
+        mirror = std::make_unique<SpiMirrorStore>(
+            MirrorTarget{target.integration_id, target.team, target.integration, target.schema_name,
+                         target.schema_oid});
+    }
+    return *mirror;
+}
+
+EventTurn EventService::work() {
+    EventTurn turn;
+    if (!busy()) {
+        return turn;
+    }
+    std::vector<std::unique_ptr<Group>> groups;
+    try {
+        StoreTransaction transaction;
+        for (InboxEvent &row : claim(turn.more)) {
+            auto found = std::find_if(groups.begin(), groups.end(), [&](const auto &group) {
+                return group->target.integration_id == row.integration_id;
+            });
+            if (found == groups.end()) {
+                groups.push_back(std::make_unique<Group>());
+                groups.back()->target.integration_id = row.integration_id;
+                found = groups.end() - 1;
+            }
+            (*found)->works.push_back(std::make_unique<Work>());
+            (*found)->works.back()->row = std::move(row);
+        }
+        for (const auto &group : groups) {
+            process(*group, turn);
+        }
+        plan_retry();
+        transaction.commit_without_waiting();
+    } catch (...) {
+        rescan();
+        throw;
+    }
+    wanted_ = turn.more;
+    for (const auto &group : groups) {
+        note_taken(group->target.integration_id, group->taken_rows, group->taken_bytes);
+    }
+    return turn;
+}
+
+void EventService::process(Group &group, EventTurn &turn) {
+    std::int32_t id = group.target.integration_id;
+    group.target = load_event_target(id);
+    if (!group.target.found) {
+        std::vector<std::string> places;
+        for (const auto &work : group.works) {
+            places.push_back(work->row.place);
+            group.take(*work);
+        }
+        (void)drop_events(places);
+        return;
+    }
+    if (!group.target.ready) {
+        resting_.push_back(id); // its rows stay; rescan() asks again
+        return;
+    }
+    Works readable;
+    read(group, readable);
+    try {
+        group.owner = require_mirror_owner(group.target.owner_name, group.target.schema_name,
+                                           group.target.schema_oid);
+        find_twins_of(group, readable);
+        apply(group, readable, turn);
+    } catch (const core::Error &error) {
+        if (error.code != core::Code::not_ready) {
+            throw;
+        }
+        for (const Work *work : readable) {
+            group.failed.push_back({work->row.place, false, false, no_mirror_delay, error.message});
+        }
+        store_last_error(id, error.message);
+    }
+    if (!group.failed.empty()) {
+        put_off_events(group.failed);
+        retries_ = true;
+    }
+}
+
+// A body that is no event is a dead letter at once: no later try reads it better.
+void EventService::read(Group &group, Works &readable) {
+    for (const auto &work : group.works) {
+        try {
+            work->event = stripe::parse_event(work->row.payload);
+            readable.push_back(work.get());
+        } catch (const core::Error &error) {
+            group.failed.push_back({work->row.place, true, true, {}, error.message});
+        }
+    }
+}
+
+// A thin event and its snapshot tell of one change: the second to come has no effect.
+void EventService::find_twins_of(Group &group, Works &works) {
+    bool thin = std::any_of(works.begin(), works.end(),
+                            [](const Work *work) { return !work->event.snapshot_event.empty(); });
+    if (!twins_) {
+        twins_ = has_twins();
+    }
+    if (!thin && !*twins_) {
+        return;
+    }
+    twins_ = true;
+    std::vector<std::string> places;
+    std::vector<std::string> snapshots;
+    for (const Work *work : works) {
+        places.push_back(work->row.place);
+        snapshots.emplace_back(work->event.snapshot_event);
+    }
+    std::vector<std::int64_t> done = find_twins(places, snapshots);
+    for (Work *work : works) {
+        std::string_view snapshot = work->event.snapshot_event;
+        bool in_batch =
+            !snapshot.empty() && std::any_of(works.begin(), works.end(), [&](const Work *other) {
+                return other->row.event_id == snapshot;
+            });
+        work->twin = in_batch || std::find(done.begin(), done.end(), work->row.id) != done.end();
+    }
+    (void)group;
+}
+
+void EventService::apply(Group &group, const Works &works, EventTurn &turn) {
+    if (works.empty()) {
+        return;
+    }
+    try {
+        apply_at_once(group, works, turn);
+    } catch (const AlreadyDone &) {
+        drop_done(group, works, turn);
+    } catch (const PgError &error) {
+        mirror_of(group.target).forget_tables();
+        if (is_lock_trouble(error)) {
+            put_off_locked(group, works, error, turn);
+        } else {
+            split(group, works, std::string(error.what()) + " (" + error.sqlstate_text() + ")",
+                  turn);
+        }
+    } catch (const core::Error &error) {
+        mirror_of(group.target).forget_tables();
+        if (error.code == core::Code::not_ready) {
+            throw;
+        }
+        split(group, works, error.message, turn);
+    }
+}
+
+// Mirror, ledger and handler calls together, or nothing of them.
+void EventService::apply_at_once(Group &group, const Works &works, EventTurn &turn) {
+    Subtransaction subtransaction;
+    std::vector<const stripe::Event *> events;
+    Works applied;
+    for (Work *work : works) {
+        if (!work->twin) {
+            events.push_back(&work->event);
+            applied.push_back(work);
+        }
+    }
+    sync::EventOptions options;
+    options.late_delay = core::Milliseconds(config::refetch_delay_ms());
+    std::vector<sync::EventResult> results;
+    {
+        SpiSession spi;
+        TimeLimit limit(longest_batch_ms);
+        UserContext owner(group.owner, UserContext::Rights::restricted);
+        results = sync::apply_events(mirror_of(group.target), events,
+                                     {group.target.account_id, group.target.livemode}, options);
+    }
+    for (std::size_t i = 0; i < applied.size(); ++i) {
+        applied[i]->result = results[i];
+    }
+    finish(group, works, turn);
+    subtransaction.commit();
+    turn.refetches_asked |= mirror_of(group.target).take_refetches_asked();
+    for (const Work *work : works) {
+        group.take(*work);
+    }
+}
+
+void EventService::finish(const Group &group, const Works &works, EventTurn &turn) {
+    SpiSession spi;
+    std::vector<FinishedEvent> finished;
+    for (const Work *work : works) {
+        const sync::EventResult &result = work->result;
+        finished.push_back(
+            {work->row.place, result.kind != nullptr ? result.kind->name : "", result.object_id,
+             work->twin ? "twin" : sync::outcome_name(result.outcome), work->event.snapshot_event});
+    }
+    auto count = static_cast<std::int64_t>(works.size());
+    if (finish_events(finished) != count) {
+        throw AlreadyDone();
+    }
+    count_processed(group.target.integration_id, count, 0);
+    std::vector<DoneEvent> told;
+    for (const Work *work : works) {
+        using Outcome = sync::EventOutcome;
+        bool ours = !work->twin && work->result.outcome != Outcome::other_account &&
+                    work->result.outcome != Outcome::other_mode;
+        if (ours) {
+            told.push_back({group.target.integration_id, work->event.id, work->event.created,
+                            work->event.type});
+        }
+    }
+    turn.handlers_queued |= enqueue_handler_calls(told) > 0;
+}
+
+void EventService::drop_done(Group &group, const Works &works, EventTurn &turn) {
+    std::vector<std::string> places;
+    for (const Work *work : works) {
+        places.push_back(work->row.place);
+    }
+    std::vector<std::int64_t> done = find_done(places);
+    Works rest;
+    places.clear();
+    for (Work *work : works) {
+        if (std::find(done.begin(), done.end(), work->row.id) == done.end()) {
+            rest.push_back(work);
+        } else {
+            places.push_back(work->row.place);
+            group.take(*work);
+        }
+    }
+    if (places.empty()) {
+        throw core::Error(core::Code::internal, "an event could not be entered in the ledger");
+    }
+    (void)drop_events(places);
+    count_processed(group.target.integration_id, 0, static_cast<std::int64_t>(places.size()));
+    apply(group, rest, turn);
+}
+
+// A table that somebody has locked concerns its own events: the others go on, and these are tried
+// again, as often as it takes.
+void EventService::put_off_locked(Group &group, const Works &works, const PgError &error,
+                                  EventTurn &turn) {
+    const std::string &table = mirror_of(group.target).last_table();
+    auto touches = [&](const Work *work) {
+        const stripe::Kind *kind = stripe::find_kind_by_object(work->event.object_type);
+        if (kind == nullptr) {
+            return false;
+        }
+        return kind->table == table ||
+               std::any_of(kind->children.begin(), kind->children.end(),
+                           [&](const auto &list) { return list.kind->table == table; });
+    };
+    Works others;
+    bool timed_out = error.sqlstate() == ERRCODE_QUERY_CANCELED;
+    for (Work *work : works) {
+        if (!touches(work)) {
+            others.push_back(work);
+        }
+    }
+    bool all = others.size() == works.size(); // not a table we know of: everybody waits
+    for (Work *work : works) {
+        if (!all && !touches(work)) {
+            continue;
+        }
+        if (timed_out) {
+            fail(group, *work, error.what());
+        } else {
+            group.failed.push_back({work->row.place, false, false, lock_delay, error.what()});
+        }
+    }
+    if (!all) {
+        apply(group, others, turn);
+    }
+}
+
+void EventService::split(Group &group, const Works &works, const std::string &error,
+                         EventTurn &turn) {
+    if (works.size() == 1) {
+        fail(group, *works.front(), error);
+        return;
+    }
+    auto middle = works.begin() + static_cast<std::ptrdiff_t>(works.size() / 2);
+    apply(group, Works(works.begin(), middle), turn);
+    apply(group, Works(middle, works.end()), turn);
+}
+
+void EventService::fail(Group &group, Work &work, const std::string &error) {
+    int attempts = work.row.attempts + 1;
+    bool dead = attempts >= config::max_attempts();
+    group.failed.push_back({work.row.place, true, dead, retry_delay(attempts), error});
+    if (dead) {
+        log(LOG, "billstack: event " + work.row.event_id + " of team \"" + group.target.team +
+                     "\" is a dead letter: " + error);
+    }
+}
+
+void EventService::plan_retry() {
+    if (!retries_) {
+        return;
+    }
+    retries_ = false;
+    retry_at_.reset();
+    if (std::optional<TimestampTz> at = next_try_at(resting_)) {
+        std::int64_t us = std::max<std::int64_t>(0, *at - GetCurrentTimestamp());
+        retry_at_ = clock_.mono() + std::chrono::milliseconds(us / 1000 + 1);
+    }
+}
+
+} // namespace billstack::pg

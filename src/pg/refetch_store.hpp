@@ -1,0 +1,28 @@
+// SQL on refetch for the worker. Needs an open transaction and SpiSession with the rights of the
+// extension's owner. Asking for a refetch is in event_mark_store.hpp.
+#pragma once
+#include "pg/spi.hpp"
+
+namespace billstack::pg {
+
+struct DueRefetch {
+    std::int32_t integration_id = 0;
+    std::string kind;
+    std::string object_id;
+    std::string reason;
+    std::int32_t requests = 0;
+    std::int32_t attempts = 0;
+};
+
+// Due ones, oldest first; not those of the resting integrations.
+std::vector<DueRefetch> load_due_refetches(int limit, const std::vector<std::int32_t> &resting);
+// When the first is due that is not of a resting integration.
+std::optional<TimestampTz> next_refetch_at(const std::vector<std::int32_t> &resting);
+// Locks the row. False: it has gone. asked_again: more requests than when it was loaded.
+bool lock_refetch(const DueRefetch &refetch, bool &asked_again);
+void delete_refetch(const DueRefetch &refetch);
+// Due again after the delay; attempts: as they are to stand; error "" for none.
+void delay_refetch(const DueRefetch &refetch, core::Milliseconds delay, std::int32_t attempts,
+                   const std::string &error);
+
+} // namespace billstack::pg
