@@ -67,14 +67,14 @@ TEST(MirrorSchema, upsert_has_one_parameter_for_each_type) {
     for (const stripe::Kind *kind : stripe::all_kinds()) {
         std::string statement = upsert_statement("s", *kind);
         std::vector<std::string_view> types = upsert_parameter_types(*kind);
-        ASSERT_EQ(types.size(), kind->columns.size() + 6);
+        ASSERT_EQ(types.size(), kind->columns.size() + 8);
         for (std::size_t i = 1; i <= types.size(); ++i) {
             std::string name = "$" + std::to_string(i);
             std::size_t uses = count(statement, name + ")") + count(statement, name + ",");
             EXPECT_EQ(uses, 1u) << name << " in " << kind->name;
         }
         EXPECT_EQ(statement.find("$" + std::to_string(types.size() + 1)), std::string::npos);
-        EXPECT_EQ(count(statement, "unnest("), kind->columns.size() + 2);
+        EXPECT_EQ(count(statement, "unnest("), kind->columns.size() + 7);
         EXPECT_EQ(types[kind->columns.size()], "json[]");
         EXPECT_EQ(types[kind->columns.size() + 1], "bytea[]");
     }
