@@ -98,6 +98,27 @@ TEST(CurlTransport, reuses_its_connection_and_forgets_the_key_between_requests) 
         EXPECT_EQ(requests[i].find("Bearer"), std::string::npos);
 }
 
+TEST(CurlTransport, keeps_a_secret_answer_apart) {
+    TestServer server([](Connection &connection, TestServer &) {
+        std::string request = connection.read_request();
+        std::size_t size = request.find("/large") == std::string::npos ? 1000 : 65537;
+        connection.send(ok_answer(std::string(size, 's')));
+    });
+    auto transport = transport_to(server.url());
+    Request request = get("/small");
+    request.secret_answer = true;
+    const Response small = only(*transport, std::move(request));
+    EXPECT_EQ(small.status, 200);
+    EXPECT_TRUE(small.body.empty());
+    ASSERT_TRUE(small.secret_body);
+    EXPECT_EQ(small.content(), std::string(1000, 's'));
+    request = get("/large");
+    request.secret_answer = true;
+    const Response large = only(*transport, std::move(request));
+    EXPECT_EQ(large.failure, Failure::too_large);
+    EXPECT_EQ(large.content(), "");
+}
+
 TEST(CurlTransport, sends_post_and_delete) {
     auto server = TestServer::answering("{}");
     auto transport = transport_to(server.url());
