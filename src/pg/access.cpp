@@ -51,6 +51,7 @@ constexpr GrantedObject granted_objects[] = {
     {"receive_webhook", admin | app | webhook},
     {"receive_webhook_raw", admin | app | webhook},
     {"replay", admin},
+    {"refetches", admin | app | reader},
     {"retry_failed", admin},
     {"revoke_access", admin},
     {"rotate_keys", admin},

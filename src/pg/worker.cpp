@@ -319,8 +319,8 @@ long Worker::wait_ms(bool busy) const {
         return 0;
     }
     if (version_fits_) {
-        for (auto retry : {backfills_->next_retry(), events_.next_retry(),
-                           refetches_->next_retry(), handlers_.next_retry()}) {
+        for (auto retry : {backfills_->next_retry(), events_.next_retry(), refetches_->next_retry(),
+                           handlers_.next_retry()}) {
             until = retry && *retry < until ? *retry : until;
         }
     }
