@@ -40,12 +40,12 @@ constexpr Kind feature = {
     .indexes = feature_indexes,
 };
 
+// Read alone, one would not say whose it is: hence no retrieve_path.
 constexpr Kind active_entitlement = {
     .name = "active_entitlement",
     .object = "entitlements.active_entitlement",
     .table = "active_entitlements",
     .list_path = "/v1/entitlements/active_entitlements",
-    .retrieve_path = "/v1/entitlements/active_entitlements/{id}",
     .list_parent = &customer,
     .list_parent_param = "customer",
     .columns = active_entitlement_columns,

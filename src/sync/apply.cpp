@@ -97,6 +97,45 @@ ApplyReport apply(MirrorStore &store, FetchedPage &page, Source source,
     return report;
 }
 
+// A kind with one list per object of the page. Rows that can be read alone have events of their
+// own, and are judged like any object; the others go by their list.
+ApplyReport apply_only_list(MirrorStore &store, const FetchedPage &page, Source source,
+                            const std::string &api_version) {
+    ApplyReport report;
+    const stripe::ChildList &list = *page.only_list;
+    std::vector<Incoming> rows;
+    std::vector<std::string_view> kept;
+    std::map<std::string_view, AsOf> windows;
+    for (const std::unique_ptr<ChildPage> &more : page.more) {
+        for (const Row &row : more->rows) {
+            rows.push_back({row, more->as_of, more->parent_id, api_version});
+            kept.push_back(row.id);
+        }
+        AsOf &window = windows.emplace(more->parent_id, more->as_of).first->second;
+        window.start = std::min(window.start, more->as_of.start);
+        window.end = std::max(window.end, more->as_of.end);
+    }
+    report.read = static_cast<std::int64_t>(rows.size());
+    bool alone = !list.kind->retrieve_path.empty();
+    if (!rows.empty()) {
+        write_rows(
+            store, *list.kind, source, std::move(rows),
+            [alone](const StoredState &stored, const Incoming &incoming) {
+                return (alone ? decide_read : decide_child)(stored, incoming.as_of,
+                                                            incoming.row.digest);
+            },
+            report);
+    }
+    std::vector<CompleteList> complete;
+    for (const auto &[parent, window] : windows) {
+        complete.push_back({parent, window});
+    }
+    if (!complete.empty() && !list.kind->outlives_list) {
+        report.changed += store.tombstone_missing(list, source, complete, kept);
+    }
+    return report;
+}
+
 void take_rows(FetchedPage &fetched) {
     fetched.rows = rows_of(fetched.page);
     if (!fetched.kind->children.empty()) {
@@ -132,6 +171,9 @@ std::unique_ptr<FetchedPage> read_object(const stripe::Kind &kind, std::string b
 
 ApplyReport apply_page(MirrorStore &store, FetchedPage &page, Source source,
                        const std::string &api_version) {
+    if (page.only_list != nullptr) {
+        return apply_only_list(store, page, source, api_version);
+    }
     return apply(store, page, source, api_version,
                  [](const StoredState &stored, const Incoming &incoming) {
                      return decide_read(stored, incoming.as_of, incoming.row.digest);

@@ -92,6 +92,8 @@ struct FetchedPage {
     std::vector<ParentLists> parents; // kinds with children only
     std::vector<std::unique_ptr<ChildPage>> more;
     AsOf as_of;
+    // Not null: the objects were read for this list of theirs only, and are not written.
+    const stripe::ChildList *only_list = nullptr;
 };
 
 // Splits a list body into rows and finds the child lists. Throws core::Error(stripe_unreachable).

@@ -86,7 +86,8 @@ std::string describe(const stripe::Kind &kind, const stripe::CallResult &result)
 
 RangeWalker::RangeWalker(stripe::Caller &caller, const core::Clock &clock, const stripe::Kind &kind,
                          int range_no, RangePosition position, WalkerOptions options)
-    : caller_(caller), clock_(clock), kind_(kind), range_no_(range_no),
+    : caller_(caller), clock_(clock), kind_(kind),
+      walked_(kind.list_parent != nullptr ? *kind.list_parent : kind), range_no_(range_no),
       options_(std::move(options)), written_(position), fetched_(std::move(position)) {}
 
 std::optional<core::MonoTime> RangeWalker::retry_at() const {
@@ -105,16 +106,16 @@ void RangeWalker::advance() {
 
 void RangeWalker::submit_list_page() {
     stripe::Call call;
-    call.path = std::string(kind_.list_path);
+    call.path = std::string(walked_.list_path);
     call.key = options_.key;
     call.retry = options_.retry;
     call.timeout = options_.timeout;
     call.params.emplace_back("limit", std::to_string(options_.page_size));
-    add_query(call.params, kind_.list_params);
-    if (fetched_.created_gte) {
+    add_query(call.params, walked_.list_params);
+    if (fetched_.created_gte && kind_.filters_by_created) {
         call.params.emplace_back("created[gte]", std::to_string(*fetched_.created_gte));
     }
-    if (fetched_.created_lte) {
+    if (fetched_.created_lte && kind_.filters_by_created) {
         call.params.emplace_back("created[lte]", std::to_string(*fetched_.created_lte));
     }
     if (!fetched_.cursor.empty()) {
@@ -174,7 +175,7 @@ void RangeWalker::on_result(stripe::CallResult result) {
 void RangeWalker::accept_list_page(stripe::CallResult &result) {
     auto page = std::make_unique<PendingPage>();
     page->fetched =
-        read_page(kind_, std::move(result.body), AsOf{result.window_start, result.window_end});
+        read_page(walked_, std::move(result.body), AsOf{result.window_start, result.window_end});
     const json::ListPage &list = page->fetched->page;
     check_progress(list, fetched_.cursor);
     page->after = fetched_;
@@ -188,7 +189,20 @@ void RangeWalker::accept_list_page(stripe::CallResult &result) {
     all_fetched_ = page->last;
     error_.clear();
     pages_.push_back(std::move(page));
-    PendingPage &added = *pages_.back();
+    submit_child_pages(*pages_.back());
+    if (all_fetched_) {
+        state_ = State::exhausted;
+    }
+}
+
+void RangeWalker::submit_child_pages(PendingPage &added) {
+    if (const stripe::ChildList *list = stripe::parent_list(kind_)) {
+        added.fetched->only_list = list;
+        for (const Row &row : added.fetched->rows) {
+            submit_child_page(added, *list, std::string(row.id), "");
+        }
+        return;
+    }
     for (const ParentLists &parent : added.fetched->parents) {
         for (const ChildRows &rows : parent.lists) {
             if (rows.has_more) {
@@ -196,9 +210,6 @@ void RangeWalker::accept_list_page(stripe::CallResult &result) {
                                   rows.rows.empty() ? "" : std::string(rows.rows.back().id));
             }
         }
-    }
-    if (all_fetched_) {
-        state_ = State::exhausted;
     }
 }
 

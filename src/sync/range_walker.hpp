@@ -6,6 +6,9 @@
 //      v  | retry_at reached                    walking --(refused for good)--> failed
 //   waiting  (Stripe unreachable, rate limited)
 //
+// A kind with one list per object of another (tax ids of a customer) is walked along that other
+// kind: its objects are read, the lists of each, and only what is in those is written.
+//
 // A cursor whose object was deleted is refused by Stripe; the range then starts again at the second
 // of the last object seen, and rows that are already there are recognised as unchanged.
 #pragma once
@@ -90,6 +93,7 @@ class RangeWalker {
     void submit_list_page();
     void submit_child_page(PendingPage &page, const stripe::ChildList &list,
                            const std::string &parent_id, const std::string &after_id);
+    void submit_child_pages(PendingPage &added);
     void accept_list_page(stripe::CallResult &result);
     void accept_child_page(const Purpose &purpose, stripe::CallResult &result);
     void on_failure(const Purpose &purpose, const stripe::CallResult &result);
@@ -102,6 +106,7 @@ class RangeWalker {
     stripe::Caller &caller_;
     const core::Clock &clock_;
     const stripe::Kind &kind_;
+    const stripe::Kind &walked_; // whose list is read: kind_, or its list_parent
     int range_no_;
     WalkerOptions options_;
     State state_ = State::walking;

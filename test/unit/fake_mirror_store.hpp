@@ -158,6 +158,8 @@ class FakeMirrorStore final : public sync::MirrorStore {
   private:
     std::int64_t version_ = 0;
     static std::string_view parent_column(const stripe::Kind &kind) {
+        if (kind.list_parent != nullptr)
+            return kind.list_parent->name;
         for (const stripe::Kind *parent : stripe::all_kinds())
             for (const stripe::ChildList &list : parent->children)
                 if (list.kind == &kind)

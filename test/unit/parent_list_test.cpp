@@ -1,0 +1,135 @@
+// Kinds that have one list per customer: what the walker asks for along the customers, and what is
+// written of it.
+#include "fake_mirror_store.hpp"
+#include "walker_fixture.hpp"
+
+#include <gtest/gtest.h>
+
+namespace billstack::sync {
+namespace {
+
+using test::Asked;
+using test::list_of;
+using test::object_of;
+using IdSet = std::set<std::string>;
+using State = RangeWalker::State;
+
+class ParentListTest : public test::WalkerFixture {
+  protected:
+    std::unique_ptr<RangeWalker> walker;
+    test::FakeMirrorStore store;
+
+    void start(const char *name, RangePosition position = {}) {
+        if (walker)
+            walker->stop();
+        walker = std::make_unique<RangeWalker>(caller, clock, kind(name), 1, std::move(position),
+                                               options());
+        walker->advance();
+        deliver(*walker);
+    }
+    void reply(std::size_t request, const std::vector<std::string> &objects,
+               bool has_more = false) {
+        answer(request, 200, list_of(objects, has_more));
+        deliver(*walker);
+    }
+    ApplyReport write() {
+        PendingPage *page = walker->ready_page();
+        if (page == nullptr) {
+            ADD_FAILURE() << "no page is ready";
+            return {};
+        }
+        ApplyReport report =
+            apply_page(store, *page->fetched, Source::backfill, "2025-03-31.basil");
+        walker->page_written();
+        deliver(*walker);
+        return report;
+    }
+    // One customer with these objects in its list.
+    ApplyReport copy(const char *name, const std::vector<std::string> &objects) {
+        start(name);
+        reply(sent(), {object_of("cus_1", 1)});
+        reply(sent(), objects);
+        return write();
+    }
+};
+
+TEST_F(ParentListTest, walks_along_the_parents) {
+    start("tax_id", {100, 200, "", {}});
+    // created of the customers says nothing of their tax ids
+    EXPECT_EQ(last_asked(), (Asked{"/v1/customers", {{"limit", "3"}}}));
+    reply(1, {object_of("cus_2", 9), object_of("cus_1", 8)});
+    ASSERT_EQ(sent(), 3U);
+    EXPECT_EQ(asked(2), (Asked{"/v1/customers/cus_2/tax_ids", {{"limit", "3"}}}));
+    EXPECT_EQ(asked(3), (Asked{"/v1/customers/cus_1/tax_ids", {{"limit", "3"}}}));
+    EXPECT_EQ(walker->ready_page(), nullptr);
+    reply(3, {});
+    reply(2, {object_of("txi_2", 5)}, true);
+    ASSERT_EQ(sent(), 4U);
+    EXPECT_EQ(asked(4), (Asked{"/v1/customers/cus_2/tax_ids",
+                               {{"limit", "3"}, {"starting_after", "txi_2"}}}));
+    EXPECT_EQ(walker->ready_page(), nullptr);
+    reply(4, {object_of("txi_1", 4)});
+    ApplyReport report = write();
+    EXPECT_EQ(report.read, 2);
+    EXPECT_EQ(report.changed, 2);
+    EXPECT_EQ(store.live("tax_id"), (IdSet{"txi_1", "txi_2"}));
+    ASSERT_NE(store.find("tax_id", "txi_1"), nullptr);
+    EXPECT_EQ(store.find("tax_id", "txi_1")->parent, "cus_2");
+    EXPECT_EQ(store.find("customer", "cus_2"), nullptr)
+        << "the customers are another kind's affair";
+    EXPECT_EQ(walker->state(), State::done);
+}
+
+TEST_F(ParentListTest, asks_by_parameter_where_stripe_wants_that) {
+    start("active_entitlement");
+    reply(1, {object_of("cus_1", 1)});
+    EXPECT_EQ(last_asked(), (Asked{"/v1/entitlements/active_entitlements",
+                                   {{"customer", "cus_1"}, {"limit", "3"}}}));
+    reply(2, {object_of("ent_1", 1)});
+    write();
+    ASSERT_NE(store.find("active_entitlement", "ent_1"), nullptr);
+    EXPECT_EQ(store.find("active_entitlement", "ent_1")->parent, "cus_1");
+}
+
+TEST_F(ParentListTest, what_has_left_the_list_is_gone) {
+    copy("tax_id", {object_of("txi_2", 2), object_of("txi_1", 1)});
+    pass(std::chrono::seconds(10));
+    ApplyReport report = copy("tax_id", {object_of("txi_2", 2)});
+    EXPECT_EQ(report.unchanged, 1);
+    EXPECT_EQ(report.changed, 1);
+    EXPECT_EQ(store.live("tax_id"), (IdSet{"txi_2"}));
+}
+
+TEST_F(ParentListTest, a_detached_payment_method_is_not_gone) {
+    copy("payment_method", {object_of("pm_2", 2), object_of("pm_1", 1)});
+    pass(std::chrono::seconds(10));
+    copy("payment_method", {object_of("pm_2", 2)});
+    EXPECT_EQ(store.live("payment_method"), (IdSet{"pm_1", "pm_2"}));
+}
+
+TEST_F(ParentListTest, a_parent_deleted_on_the_way_is_read_again) {
+    start("tax_id");
+    reply(1, {object_of("cus_1", 1)});
+    answer(2, 404,
+           R"({"error":{"code":"resource_missing","param":"id","message":"No such customer"}})");
+    deliver(*walker);
+    EXPECT_EQ(walker->state(), State::waiting);
+    pass(std::chrono::seconds(2));
+    walker->advance();
+    deliver(*walker);
+    reply(sent(), {});
+    EXPECT_EQ(write().read, 0);
+    EXPECT_EQ(walker->state(), State::done);
+}
+
+TEST_F(ParentListTest, the_objects_themselves_are_what_a_key_may_not_read) {
+    start("tax_id");
+    reply(1, {object_of("cus_1", 1)});
+    answer(2, 403, R"({"error":{"message":"no permission"}})");
+    deliver(*walker);
+    EXPECT_EQ(walker->state(), State::failed);
+    EXPECT_NE(walker->error().find("cannot read tax_ids"), std::string::npos) << walker->error();
+}
+
+} // namespace
+} // namespace billstack::sync
