@@ -82,15 +82,35 @@ void apply_list(MirrorStore &store, FetchedPage &page, const stripe::ChildList &
     writer.write(store, report);
 }
 
+// Parents whose own bytes the mirror has already, read beside something newer: of the children that
+// the bytes do not show nothing is certain.
+void ask_for_unsure(MirrorStore &store, const FetchedPage &page, const Outcome &outcome,
+                    ApplyReport &report) {
+    std::vector<RefetchRequest> requests;
+    for (const ParentLists &parent : page.parents) {
+        std::string_view id = page.rows[parent.parent].id;
+        bool more = std::any_of(parent.lists.begin(), parent.lists.end(),
+                                [](const ChildRows &rows) { return rows.has_more; });
+        if (more && outcome.unsure.contains(id)) {
+            requests.push_back({page.kind, std::string(id), "overlap", tie_delay});
+        }
+    }
+    if (!requests.empty()) {
+        report.unclear += static_cast<std::int64_t>(requests.size());
+        store.request_refetches(requests);
+    }
+}
+
 ApplyReport apply(MirrorStore &store, FetchedPage &page, Source source,
-                  const std::string &api_version, const Decide &decide) {
+                  const std::string &api_version, const Rules &rules) {
     ApplyReport report;
     report.read = static_cast<std::int64_t>(page.rows.size());
     if (page.rows.empty()) {
         return report;
     }
     Outcome outcome = write_rows(store, *page.kind, source,
-                                 incoming_of(page.rows, page.as_of, api_version), decide, report);
+                                 incoming_of(page.rows, page.as_of, api_version), rules, report);
+    ask_for_unsure(store, page, outcome, report);
     for (const stripe::ChildList &list : page.kind->children) {
         apply_list(store, page, list, outcome, source, api_version, report);
     }
@@ -175,43 +195,79 @@ ApplyReport apply_page(MirrorStore &store, FetchedPage &page, Source source,
         return apply_only_list(store, page, source, api_version);
     }
     return apply(store, page, source, api_version,
-                 [](const StoredState &stored, const Incoming &incoming) {
-                     return decide_read(stored, incoming.as_of, incoming.row.digest);
-                 });
+                 {[](const StoredState &stored, const Incoming &incoming) {
+                      return decide_read(stored, incoming.as_of, incoming.row.digest);
+                  },
+                  [](const StoredState &stored, const Incoming &incoming) {
+                      return order_read(stored, incoming.as_of);
+                  }});
 }
 
 ApplyReport apply_refetched(MirrorStore &store, FetchedPage &page, std::int64_t sent_at,
                             const std::string &api_version) {
     std::vector<SeenAgain> known;
-    ApplyReport report = apply(store, page, Source::read, api_version,
-                               [&](const StoredState &stored, const Incoming &incoming) {
-                                   Decision decision = decide_refetch(
-                                       stored, sent_at, incoming.as_of, incoming.row.digest);
-                                   // What comes later must know that this second has had an event,
-                                   // or that the state was still the same.
-                                   bool overlap = stored.exists && stored.source == Source::event &&
-                                                  stored.as_of.end >= incoming.as_of.start;
-                                   if (decision == Decision::unchanged) {
-                                       known.push_back({incoming.row.id, incoming.as_of.start});
-                                   } else if (decision == Decision::apply && overlap) {
-                                       known.push_back({incoming.row.id, stored.as_of.end});
-                                   }
-                                   return decision;
-                               });
+    Rules rules;
+    rules.order = [&](const StoredState &stored, const Incoming &incoming) {
+        return order_refetch(stored, sent_at, incoming.as_of);
+    };
+    rules.decide = [&](const StoredState &stored, const Incoming &incoming) {
+        Decision decision = decide_refetch(stored, sent_at, incoming.as_of, incoming.row.digest);
+        // What comes later must know that this second has had an event, or that the state was
+        // still the same.
+        bool overlap = stored.exists && stored.source == Source::event &&
+                       stored.as_of.end >= incoming.as_of.start;
+        if (decision == Decision::unchanged) {
+            std::int64_t second = std::max(incoming.as_of.start, stored.as_of.start);
+            known.push_back({incoming.row.id, second});
+        } else if (decision == Decision::apply && overlap) {
+            known.push_back({incoming.row.id, stored.as_of.end});
+        }
+        return decision;
+    };
+    ApplyReport report = apply(store, page, Source::read, api_version, rules);
     if (!known.empty()) {
         store.remember_seen(*page.kind, known);
     }
     return report;
 }
 
+namespace {
+
+// Of an object that the mirror never had: a page read earlier may still bring it. The bytes are
+// those of Stripe's own answer for a deleted customer.
+void write_tombstone(MirrorStore &store, const stripe::Kind &kind, const std::string &id,
+                     const AsOf &as_of) {
+    std::string quoted;
+    for (char c : id) { // printable ASCII
+        quoted += c == '"' || c == '\\' ? std::string{'\\', c} : std::string{c};
+    }
+    std::string raw = R"({"id":")" + quoted + R"(","object":")" + std::string(kind.object) +
+                      R"(","deleted":true})";
+    RowBatch batch;
+    batch.kind = &kind;
+    batch.source = Source::read;
+    batch.rows.push_back({id, raw, digest_of(raw)});
+    batch.origins.push_back({as_of, {}, true, 0});
+    batch.parents.emplace_back();
+    extract_columns(batch);
+    store.upsert(batch);
+}
+
+} // namespace
+
 bool apply_gone(MirrorStore &store, const stripe::Kind &kind, const std::string &id,
                 std::int64_t sent_at, const AsOf &as_of) {
     StoredState stored = store.stored_states(kind, {id}).at(0);
-    if (!stored.exists || stored.deleted) {
+    if (!stored.exists) {
+        write_tombstone(store, kind, id, as_of);
         return true;
     }
-    if (stored.version != sent_at && as_of.start <= stored.window().end) {
-        return as_of.end < stored.window().start;
+    if (stored.deleted) {
+        store.remember_seen(kind, {{id, std::max(as_of.start, stored.as_of.start)}});
+        return true;
+    }
+    if (Decision order = order_refetch(stored, sent_at, as_of); order != Decision::apply) {
+        return order == Decision::older;
     }
     Deletion deletion{id, {as_of, {}, true, stored.version}};
     store.mark_deleted(kind, Source::read, {deletion});

@@ -62,7 +62,7 @@ class MirrorStore {
     virtual std::int64_t tombstone_missing(const stripe::ChildList &list, Source source,
                                            const std::vector<CompleteList> &parents,
                                            const std::vector<std::string_view> &kept_ids) = 0;
-    // StoredState::seen_at of these, unless a later one is known.
+    // StoredState::seen_at of these rows, unless a later one is known.
     virtual void remember_seen(const stripe::Kind &kind, const std::vector<SeenAgain> &seen) = 0;
     virtual void request_refetches(const std::vector<RefetchRequest> &requests) = 0;
     // Further kinds get their tables on first use.
@@ -120,8 +120,9 @@ ApplyReport apply_page(MirrorStore &store, FetchedPage &page, Source source,
 ApplyReport apply_refetched(MirrorStore &store, FetchedPage &page, std::int64_t sent_at,
                             const std::string &api_version);
 
-// Stripe has no such object, said in that window. False: the row has changed since sent_at and the
-// answer says nothing certain; it has to be asked again.
+// Stripe has no such object, said in that window: a tombstone stays, also of one the mirror never
+// had, for a page read earlier may be still to come. False: the row has changed since sent_at and
+// the answer says nothing certain; it has to be asked again.
 bool apply_gone(MirrorStore &store, const stripe::Kind &kind, const std::string &id,
                 std::int64_t sent_at, const AsOf &as_of);
 

@@ -33,10 +33,8 @@ EventOutcome ObjectFold::add(const stripe::Event &event, const EventState &incom
     refetch_ = refetch_ || decision.refetch;
     if (decision.remember) {
         state_.just_created = false;
-        if (!state_.knows_event_of(incoming.second) &&
-            (!state_.seen_at || *state_.seen_at < incoming.second)) {
-            state_.seen_at = incoming.second;
-        }
+        // Also of the row's own second: a read on its way must not undo this event.
+        state_.seen_at = std::max(state_.seen_at.value_or(incoming.second), incoming.second);
     }
     if (decision.action == EventDecision::Action::apply) {
         bool alone = !state_.exists || state_.window().end < incoming.second;
@@ -47,6 +45,8 @@ EventOutcome ObjectFold::add(const stripe::Event &event, const EventState &incom
         state_.source = Source::event;
         state_.just_created = alone && incoming.op == EventState::Op::created;
         written_ = &event;
+    } else if (decision.why == EventDecision::Why::same) {
+        seen_again_ = &event;
     }
     if (decision.refetch) {
         return EventOutcome::refetch;
@@ -81,6 +81,9 @@ void KindWriter::add(const ObjectFold &fold) {
     }
     if (seen) {
         seen_.push_back({fold.id(), *seen});
+    }
+    if (back || (event == nullptr && fold.seen_again() != nullptr)) {
+        ask_for_hidden(fold, back ? *event : *fold.seen_again());
     }
     if (event == nullptr || back) {
         return;
@@ -131,6 +134,18 @@ void KindWriter::add_children(const ObjectFold &fold, const AsOf &as_of) {
     // A list capped at ten, or one that is not in the object at all: its rest is for a read.
     if (missing && !fold.refetch()) {
         ask(fold.id(), "children", {});
+    }
+}
+
+void KindWriter::ask_for_hidden(const ObjectFold &fold, const stripe::Event &event) {
+    if (kind_.children.empty() || fold.state().deleted || fold.refetch()) {
+        return;
+    }
+    for (const ChildRows &rows : read_children(kind_, fold.id(), event.object_raw)) {
+        if (!rows.present || rows.has_more) {
+            ask(fold.id(), "children", {});
+            return;
+        }
     }
 }
 

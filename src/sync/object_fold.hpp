@@ -25,6 +25,8 @@ class ObjectFold {
     const StoredState &state() const { return state_; }   // after it
     // The event whose state is to be written; nullptr: nothing is.
     const stripe::Event *written() const { return written_; }
+    // The last event that showed the state once more; nullptr: none has.
+    const stripe::Event *seen_again() const { return seen_again_; }
     bool refetch() const { return refetch_; }
 
   private:
@@ -36,6 +38,7 @@ class ObjectFold {
     StoredState stored_;
     StoredState state_;
     const stripe::Event *written_ = nullptr;
+    const stripe::Event *seen_again_ = nullptr;
     bool refetch_ = false;
 };
 
@@ -51,6 +54,8 @@ class KindWriter {
 
   private:
     void add_children(const ObjectFold &fold, const AsOf &as_of);
+    // The event changed no byte of the object, but perhaps a child past the embedded ones.
+    void ask_for_hidden(const ObjectFold &fold, const stripe::Event &event);
     void ask(std::string_view id, const char *reason, core::Milliseconds delay);
 
     MirrorStore &store_;

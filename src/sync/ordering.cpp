@@ -75,38 +75,50 @@ AsOf StoredState::window() const {
 }
 
 bool StoredState::knows_event_of(std::int64_t second) const {
-    bool applied = source == Source::event && as_of.start <= second && second <= as_of.end;
-    return applied || seen_at == second;
+    if (source == Source::event) {
+        return (as_of.start <= second && second <= as_of.end) || seen_at == second;
+    }
+    // The moment of a read is not known: one event before it may undo what another did after it.
+    return seen_at && *seen_at >= as_of.start;
 }
 
-Decision decide_read(const StoredState &stored, const AsOf &incoming, const Digest &digest) {
+bool holds(const StoredState &stored, const Digest &digest) {
+    return stored.exists && !stored.deleted && stored.digest == digest;
+}
+
+Decision order_read(const StoredState &stored, const AsOf &incoming) {
     if (!stored.exists)
         return Decision::apply;
-    if (!stored.deleted && stored.digest == digest)
-        return Decision::unchanged;
     AsOf window = stored.window();
     if (incoming.start > window.end)
         return Decision::apply;
     if (incoming.end < window.start)
         return Decision::older;
-    bool from_event = stored.source == Source::event || window.start != stored.as_of.start ||
-                      (stored.seen_at && *stored.seen_at >= incoming.start);
+    bool known_event = stored.source == Source::event || stored.source == Source::read ||
+                       (stored.seen_at && *stored.seen_at >= stored.as_of.start);
     bool sent_no_earlier = incoming.start >= window.start;
-    return !from_event && sent_no_earlier ? Decision::apply : Decision::unclear;
+    return !known_event && sent_no_earlier ? Decision::apply : Decision::unclear;
+}
+
+Decision order_refetch(const StoredState &stored, std::int64_t sent_at, const AsOf &incoming) {
+    bool seen_later = stored.seen_at && *stored.seen_at >= incoming.start;
+    return stored.version == sent_at && !seen_later ? Decision::apply
+                                                    : order_read(stored, incoming);
+}
+
+Decision decide_read(const StoredState &stored, const AsOf &incoming, const Digest &digest) {
+    return holds(stored, digest) ? Decision::unchanged : order_read(stored, incoming);
 }
 
 Decision decide_refetch(const StoredState &stored, std::int64_t sent_at, const AsOf &incoming,
                         const Digest &digest) {
-    if (stored.version != sent_at)
-        return decide_read(stored, incoming, digest);
-    bool same = stored.exists && !stored.deleted && stored.digest == digest;
-    return same ? Decision::unchanged : Decision::apply;
+    return holds(stored, digest) ? Decision::unchanged : order_refetch(stored, sent_at, incoming);
 }
 
 Decision decide_child(const StoredState &stored, const AsOf &incoming, const Digest &digest) {
     if (!stored.exists)
         return Decision::apply;
-    if (!stored.deleted && stored.digest == digest)
+    if (holds(stored, digest))
         return Decision::unchanged;
     return stored.as_of.start > incoming.end ? Decision::older : Decision::apply;
 }

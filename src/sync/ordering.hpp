@@ -32,7 +32,7 @@ struct StoredState {
 
     // as_of with seen_at taken into account.
     AsOf window() const;
-    // An event of that second has been met already.
+    // An event of that second, or of any inside a read's window, has been met already.
     bool knows_event_of(std::int64_t second) const;
 };
 
@@ -43,23 +43,34 @@ enum class Decision {
     unclear    // windows overlap and neither side says which is newer: a refetch decides
 };
 
+// The row shows these bytes already, and is no tombstone.
+bool holds(const StoredState &stored, const Digest &digest);
+
 // For a state read from Stripe (list page or read by id): I against the stored S, first line that
 // fits:
 //   S is not there                              apply
 //   same bytes, S no tombstone                  unchanged  not even the window is written
 //   I.start > S.end                             apply      certainly newer
 //   I.end < S.start                             older      certainly older
-//   overlap, S from an event                    unclear    the event lies inside the read
-//   overlap, S from a read, I.start >= S.start  apply      sent no earlier and answered later
-//   overlap, S from a read, I.start <  S.start  unclear    sent earlier, but answered later
-// The sixth line is a guess: whatever changed between the two reads has an event in that overlap,
-// which will meet a read's window and ask for a refetch.
+//   overlap, S from an event, or one is known
+//     inside or after the window of S           unclear    the event lies inside the read
+//   overlap, S read because of an event         unclear    that event may bring no state itself
+//   overlap, else, I.start >= S.start           apply      sent no earlier and answered later
+//   overlap, else, I.start <  S.start           unclear    sent earlier, but answered later
+// The last but one is a guess: whatever changed between the two pages has an event in that overlap,
+// which is still to come and will meet a read's window.
 Decision decide_read(const StoredState &stored, const AsOf &incoming, const Digest &digest);
 
 // For a read that was sent when the stored row had version `sent_at`: while the row still has it,
-// the read is newer than everything in the mirror. Else decide_read().
+// and no later event has shown its state again, the read is newer than everything in the mirror.
+// Else decide_read().
 Decision decide_refetch(const StoredState &stored, std::int64_t sent_at, const AsOf &incoming,
                         const Digest &digest);
+
+// The same two by the windows alone, never `unchanged`: for the children that the bytes of their
+// parent do not show.
+Decision order_read(const StoredState &stored, const AsOf &incoming);
+Decision order_refetch(const StoredState &stored, std::int64_t sent_at, const AsOf &incoming);
 
 // For the children of a parent that was applied: they go with it, unless certainly newer.
 Decision decide_child(const StoredState &stored, const AsOf &incoming, const Digest &digest);

@@ -17,6 +17,21 @@ void sort_unique(std::vector<Incoming> &rows) {
         rows.end());
 }
 
+void note_unchanged(Outcome &outcome, const StoredState &stored, const Incoming &incoming,
+                    const Rules &rules) {
+    switch (rules.order ? rules.order(stored, incoming) : Decision::apply) {
+    case Decision::apply:
+        outcome.unchanged.insert(incoming.row.id);
+        break;
+    case Decision::unclear:
+        outcome.unsure.insert(incoming.row.id);
+        break;
+    case Decision::unchanged:
+    case Decision::older:
+        break;
+    }
+}
+
 } // namespace
 
 std::vector<Incoming> incoming_of(const std::vector<Row> &rows, const AsOf &as_of,
@@ -30,7 +45,7 @@ std::vector<Incoming> incoming_of(const std::vector<Row> &rows, const AsOf &as_o
 }
 
 Outcome write_rows(MirrorStore &store, const stripe::Kind &kind, Source source,
-                   std::vector<Incoming> rows, const Decide &decide, ApplyReport &report) {
+                   std::vector<Incoming> rows, const Rules &rules, ApplyReport &report) {
     Outcome outcome;
     sort_unique(rows);
     std::vector<std::string_view> ids;
@@ -45,10 +60,10 @@ Outcome write_rows(MirrorStore &store, const stripe::Kind &kind, Source source,
     std::vector<RefetchRequest> unclear;
     for (std::size_t i = 0; i < rows.size(); ++i) {
         const Incoming &incoming = rows[i];
-        switch (decide(stored[i], incoming)) {
+        switch (rules.decide(stored[i], incoming)) {
         case Decision::unchanged:
             ++report.unchanged;
-            outcome.unchanged.insert(incoming.row.id);
+            note_unchanged(outcome, stored[i], incoming, rules);
             break;
         case Decision::older:
             ++report.older;
@@ -91,12 +106,11 @@ void ListWriter::complete(std::string_view parent, const AsOf &as_of) {
 void ListWriter::write(MirrorStore &store, ApplyReport &report) {
     ApplyReport children;
     if (!rows_.empty()) {
-        write_rows(
-            store, *list_.kind, source_, std::move(rows_),
-            [](const StoredState &stored, const Incoming &incoming) {
-                return decide_child(stored, incoming.as_of, incoming.row.digest);
-            },
-            children);
+        write_rows(store, *list_.kind, source_, std::move(rows_),
+                   {[](const StoredState &stored, const Incoming &incoming) {
+                       return decide_child(stored, incoming.as_of, incoming.row.digest);
+                   }},
+                   children);
     }
     report.changed += children.changed;
     if (!complete_.empty()) {

@@ -24,6 +24,7 @@ struct Outcome {
     std::set<std::string_view> changed; // written, and stored before in another state
     std::set<std::string_view> fresh;   // written, not stored before
     std::set<std::string_view> unchanged;
+    std::set<std::string_view> unsure; // unchanged, but what their bytes do not show may be older
 
     // Else the mirror holds a newer parent, and with it newer children.
     bool knows(std::string_view id) const {
@@ -33,9 +34,16 @@ struct Outcome {
 
 using Decide = std::function<Decision(const StoredState &stored, const Incoming &incoming)>;
 
+// By the bytes and the windows, and by the windows alone: for what is read with a row whose bytes
+// the mirror has already.
+struct Rules {
+    Decide decide;
+    Decide order = {}; // none: nothing is read with a row
+};
+
 // Unclear ones are left alone and asked for once more.
 Outcome write_rows(MirrorStore &store, const stripe::Kind &kind, Source source,
-                   std::vector<Incoming> rows, const Decide &decide, ApplyReport &report);
+                   std::vector<Incoming> rows, const Rules &rules, ApplyReport &report);
 
 // One child list of several parents, gathered and then written at once.
 class ListWriter {

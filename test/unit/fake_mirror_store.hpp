@@ -35,6 +35,7 @@ class FakeMirrorStore final : public sync::MirrorStore {
         std::string kind;
         std::string id;
         std::string reason;
+        core::Milliseconds delay;
     };
 
     std::vector<sync::StoredState>
@@ -128,7 +129,8 @@ class FakeMirrorStore final : public sync::MirrorStore {
 
     void request_refetches(const std::vector<sync::RefetchRequest> &requests) override {
         for (const sync::RefetchRequest &request : requests)
-            refetches.push_back({std::string(request.kind->name), request.id, request.reason});
+            refetches.push_back(
+                {std::string(request.kind->name), request.id, request.reason, request.delay});
     }
 
     void ensure_table(const stripe::Kind &kind) override { tables[std::string(kind.name)]; }

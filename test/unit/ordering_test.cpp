@@ -42,12 +42,47 @@ TEST(Ordering, an_event_inside_a_reads_window_is_unclear) {
 }
 
 TEST(Ordering, of_two_overlapping_reads_the_one_sent_no_earlier_wins) {
-    for (Source source : {Source::backfill, Source::read, Source::call}) {
+    for (Source source : {Source::backfill, Source::call}) {
         for (AsOf window : {AsOf{10, 12}, AsOf{10, 10}, AsOf{11, 11}, AsOf{12, 15}})
             EXPECT_EQ(decide_read(stored(10, 12, source), window, digest_b), Decision::apply);
         for (AsOf window : {AsOf{9, 10}, AsOf{9, 12}, AsOf{1, 99}})
             EXPECT_EQ(decide_read(stored(10, 12, source), window, digest_b), Decision::unclear);
     }
+}
+
+// A thin event brings no state of its own: the read that it asked for is all that is known of it.
+TEST(Ordering, beside_an_event_no_page_is_certain) {
+    StoredState seen = stored(10, 12, Source::backfill);
+    seen.seen_at = 10;
+    for (AsOf window : {AsOf{9, 10}, AsOf{10, 12}, AsOf{12, 15}}) {
+        EXPECT_EQ(decide_read(stored(10, 12, Source::read), window, digest_b), Decision::unclear);
+        EXPECT_EQ(decide_read(seen, window, digest_b), Decision::unclear);
+    }
+}
+
+TEST(Ordering, a_read_that_was_asked_for_is_newer_than_the_row_it_was_asked_for) {
+    StoredState row = stored(10, 12, Source::event);
+    row.version = 7;
+    EXPECT_EQ(decide_refetch(row, 7, {9, 10}, digest_b), Decision::apply);
+    EXPECT_EQ(decide_refetch(row, 7, {9, 10}, digest_a), Decision::unchanged);
+    EXPECT_EQ(decide_refetch(row, 6, {9, 10}, digest_b), Decision::unclear);
+    // An event has shown the row's state again since: the read may be from before it.
+    row.seen_at = 20;
+    EXPECT_EQ(decide_refetch(row, 7, {21, 22}, digest_b), Decision::apply);
+    EXPECT_EQ(decide_refetch(row, 7, {19, 20}, digest_b), Decision::unclear);
+    EXPECT_EQ(decide_refetch(row, 7, {18, 19}, digest_b), Decision::older);
+}
+
+// Of two events inside a read's window the one may have undone what the read had not seen.
+TEST(Ordering, the_second_event_inside_a_reads_window_is_provisional) {
+    auto says = [](Follows follows) { return [follows] { return follows; }; };
+    EventState event{EventState::Op::changed, 11, digest_b};
+    StoredState row = stored(10, 12, Source::read);
+    EXPECT_FALSE(decide_event(row, event, says(Follows::yes)).refetch);
+    row.seen_at = 12;
+    EventDecision decision = decide_event(row, event, says(Follows::yes));
+    EXPECT_EQ(decision.action, EventDecision::Action::apply);
+    EXPECT_TRUE(decision.refetch);
 }
 
 TEST(Ordering, a_tombstone_is_lifted_by_a_later_read_only) {
@@ -57,7 +92,8 @@ TEST(Ordering, a_tombstone_is_lifted_by_a_later_read_only) {
     EXPECT_EQ(decide_read(stored(10, 10, Source::event, true), {8, 9}, digest_a), Decision::older);
     EXPECT_EQ(decide_read(stored(10, 10, Source::event, true), {9, 11}, digest_a),
               Decision::unclear);
-    EXPECT_EQ(decide_read(stored(10, 11, Source::read, true), {11, 12}, digest_b), Decision::apply);
+    EXPECT_EQ(decide_read(stored(10, 11, Source::read, true), {11, 12}, digest_b),
+              Decision::unclear);
 }
 
 // Whatever the windows: never newer in both directions, and what is apart is never unclear.
