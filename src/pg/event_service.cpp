@@ -21,6 +21,8 @@ constexpr int longest_pass = 100; // batches
 // A user's trigger may take its time, but not the worker's: other teams wait for it.
 constexpr int longest_batch_ms = 10000;
 constexpr core::Milliseconds lock_delay{2000};
+constexpr core::Milliseconds again_delay{100}; // another session has written the same objects
+constexpr std::int64_t least_retry_ms = 100;   // a due row may be locked by somebody
 constexpr core::Milliseconds no_mirror_delay{30000};
 
 // The same event is in the ledger already: the subtransaction is undone and the copy dropped.
@@ -79,7 +81,7 @@ std::vector<InboxEvent> EventService::claim(bool &more) {
         pass_batches_ = 0;
     }
     std::vector<InboxEvent> events = claim_new(position_, batch_size, resting_);
-    more = static_cast<int>(events.size()) == batch_size;
+    more = !events.empty(); // a full batch, or one cut short by its size; the next one tells
     if (!events.empty()) {
         position_ = {events.back().inserted_by, events.back().id};
     }
@@ -241,6 +243,12 @@ void EventService::apply(Group &group, const Works &works, EventTurn &turn) {
         if (error.code == core::Code::not_ready) {
             throw;
         }
+        if (error.code == core::Code::changed_meanwhile) {
+            for (const Work *work : works) {
+                group.failed.push_back({work->row.place, false, false, again_delay, error.message});
+            }
+            return;
+        }
         split(group, works, error.message, turn);
     }
 }
@@ -393,8 +401,8 @@ void EventService::plan_retry() {
     retries_ = false;
     retry_at_.reset();
     if (std::optional<TimestampTz> at = next_try_at(resting_)) {
-        std::int64_t us = std::max<std::int64_t>(0, *at - GetCurrentTimestamp());
-        retry_at_ = clock_.mono() + std::chrono::milliseconds(us / 1000 + 1);
+        std::int64_t ms = std::max(least_retry_ms, (*at - GetCurrentTimestamp()) / 1000 + 1);
+        retry_at_ = clock_.mono() + std::chrono::milliseconds(ms);
     }
 }
 

@@ -6,25 +6,37 @@ namespace billstack::pg {
 
 namespace {
 
+constexpr std::int64_t most_batch_bytes = 8 << 20;
+
 constinit Statement oldest_running{"SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint"};
 
+// A batch is bounded in bytes too: the first row always comes, later ones while there is room. What
+// is locked and does not come is free again at the commit.
 constinit Statement select_new{R"(
-SELECT q.id, q.inserted_by::text::bigint, q.integration_id, q.event_id, q.attempts, q.payload,
-       q.ctid::text
-  FROM billstack_internal.inbox AS q
- WHERE (q.inserted_by, q.id) > ($1::text::xid8, $2)
-   AND q.next_try IS NULL AND q.failed_at IS NULL AND NOT q.integration_id = ANY ($4::text[]::int[])
- ORDER BY q.inserted_by, q.id LIMIT $3
-   FOR UPDATE SKIP LOCKED)"};
+SELECT s.id, s.inserted_by::text::bigint, s.integration_id, s.event_id, s.attempts,
+       CASE WHEN sum(s.size) OVER (ORDER BY s.inserted_by, s.id) - s.size < $5 THEN s.payload END,
+       s.place
+  FROM (SELECT q.id, q.inserted_by, q.integration_id, q.event_id, q.attempts, q.payload,
+               octet_length(q.payload) AS size, q.ctid::text AS place
+          FROM billstack_internal.inbox AS q
+         WHERE (q.inserted_by, q.id) > ($1::text::xid8, $2) AND q.next_try IS NULL
+           AND q.failed_at IS NULL AND NOT q.integration_id = ANY ($4::text[]::int[])
+         ORDER BY q.inserted_by, q.id LIMIT $3
+           FOR UPDATE SKIP LOCKED) AS s
+ ORDER BY s.inserted_by, s.id)"};
 
 constinit Statement select_due{R"(
-SELECT q.id, q.inserted_by::text::bigint, q.integration_id, q.event_id, q.attempts, q.payload,
-       q.ctid::text
-  FROM billstack_internal.inbox AS q
- WHERE q.next_try <= clock_timestamp() AND q.failed_at IS NULL
-   AND NOT q.integration_id = ANY ($2::text[]::int[])
- ORDER BY q.next_try LIMIT $1
-   FOR UPDATE SKIP LOCKED)"};
+SELECT s.id, s.inserted_by::text::bigint, s.integration_id, s.event_id, s.attempts,
+       CASE WHEN sum(s.size) OVER (ORDER BY s.next_try, s.id) - s.size < $3 THEN s.payload END,
+       s.place
+  FROM (SELECT q.id, q.inserted_by, q.integration_id, q.event_id, q.attempts, q.payload,
+               q.next_try, octet_length(q.payload) AS size, q.ctid::text AS place
+          FROM billstack_internal.inbox AS q
+         WHERE q.next_try <= clock_timestamp() AND q.failed_at IS NULL
+           AND NOT q.integration_id = ANY ($2::text[]::int[])
+         ORDER BY q.next_try LIMIT $1
+           FOR UPDATE SKIP LOCKED) AS s
+ ORDER BY s.next_try, s.id)"};
 
 constinit Statement select_next_try{R"(
 SELECT q.next_try FROM billstack_internal.inbox AS q
@@ -114,7 +126,7 @@ template <class Number> Param number_texts(const std::vector<Number> &numbers) {
 std::vector<InboxEvent> read_events(const Rows &rows) {
     std::vector<InboxEvent> events;
     events.reserve(rows.size());
-    for (std::uint64_t row = 0; row < rows.size(); ++row) {
+    for (std::uint64_t row = 0; row < rows.size() && !rows.is_null(row, 6); ++row) {
         InboxEvent event;
         event.id = rows.int64(row, 1);
         event.inserted_by = static_cast<std::uint64_t>(rows.int64(row, 2));
@@ -147,16 +159,16 @@ std::vector<InboxEvent> claim_new(const InboxPosition &after, int limit,
     // By the index of the claim whatever the statistics say: they are of another moment.
     LocalSetting by_index("enable_seqscan", "off");
     LocalSetting in_order("enable_sort", "off");
-    return read_events(
-        select_new.run({param(std::to_string(after.inserted_by)), param(after.id),
-                        param(static_cast<std::int64_t>(limit)), number_texts(resting)}));
+    return read_events(select_new.run({param(std::to_string(after.inserted_by)), param(after.id),
+                                       param(static_cast<std::int64_t>(limit)),
+                                       number_texts(resting), param(most_batch_bytes)}));
 }
 
 std::vector<InboxEvent> claim_due(int limit, const std::vector<std::int32_t> &resting) {
     LocalSetting by_index("enable_seqscan", "off");
     LocalSetting in_order("enable_sort", "off");
-    return read_events(
-        select_due.run({param(static_cast<std::int64_t>(limit)), number_texts(resting)}));
+    return read_events(select_due.run(
+        {param(static_cast<std::int64_t>(limit)), number_texts(resting), param(most_batch_bytes)}));
 }
 
 std::optional<TimestampTz> next_try_at(const std::vector<std::int32_t> &resting) {

@@ -28,7 +28,7 @@ struct InboxEvent {
 // The oldest transaction that may still be running: rows of older ones are all to be seen by now.
 std::uint64_t oldest_running_transaction();
 // Rows after the position that were never tried, oldest first, other sessions' locks skipped; not
-// those of the resting integrations.
+// those of the resting integrations. Fewer than there are when their bodies exceed 8 MiB.
 std::vector<InboxEvent> claim_new(const InboxPosition &after, int limit,
                                   const std::vector<std::int32_t> &resting);
 // Rows whose next try is due.

@@ -112,9 +112,7 @@ void RefetchService::look() {
         // Those that are on their way are still in the table.
         due = load_due_refetches(static_cast<int>(most_reads + reads_.size()), resting_);
         std::erase_if(due, [&](const DueRefetch &each) { return is_open(each); });
-        if (due.empty()) {
-            next = next_refetch_at(resting_);
-        }
+        next = next_refetch_at(resting_);
         transaction.commit();
     }
     for (DueRefetch &each : due) {
@@ -124,13 +122,10 @@ void RefetchService::look() {
     }
     if (next) {
         std::int64_t us = std::max<std::int64_t>(0, *next - GetCurrentTimestamp());
-        // One that is on its way may be the next: its end looks again.
-        if (us > 0 || reads_.empty()) {
-            look_at_ = clock_.mono() + std::chrono::milliseconds(us / 1000 + 1);
-        }
-    } else if (!due.empty()) {
-        wanted_ = reads_.size() < most_reads;
+        look_at_ = clock_.mono() + std::chrono::milliseconds(us / 1000 + 1);
     }
+    // More may be due than were loaded; with no room the end of a read looks again.
+    wanted_ = !due.empty() && reads_.size() < most_reads;
 }
 
 // The stored row is looked at before the request is sent: what it holds then is older than the
@@ -190,14 +185,18 @@ void RefetchService::finish(Read &read) {
             store(read);
         }
     } catch (const PgError &error) {
-        // A lock or a user's trigger: the row stays, and is read again.
-        std::string reason = error.what();
-        bool lock = is_lock_trouble(error);
-        StoreTransaction transaction;
-        int attempts = read.due.attempts + (lock ? 0 : 1);
-        delay_refetch(read.due, lock ? lock_delay : retry_delay(attempts), attempts, reason);
-        transaction.commit();
+        put_off(read, is_lock_trouble(error), error.what());
+    } catch (const core::Error &error) {
+        put_off(read, error.code == core::Code::changed_meanwhile, error.message);
     }
+}
+
+// A lock, a user's trigger, an answer that cannot be read: the row stays, and is read again.
+void RefetchService::put_off(const Read &read, bool lock, const std::string &reason) {
+    int attempts = read.due.attempts + (lock ? 0 : 1);
+    StoreTransaction transaction;
+    delay_refetch(read.due, lock ? lock_delay : retry_delay(attempts), attempts, reason);
+    transaction.commit();
 }
 
 void RefetchService::store(Read &read) {

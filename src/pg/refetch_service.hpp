@@ -31,6 +31,7 @@ class RefetchService {
     void finish(Read &read);
     void store(Read &read);
     void store_failure(Read &read);
+    void put_off(const Read &read, bool lock, const std::string &reason);
     bool is_open(const DueRefetch &due) const;
 
     stripe::Caller &caller_;

@@ -14,7 +14,7 @@ SELECT r.integration_id, r.kind, r.object_id, r.reason, r.requests, r.attempts
 
 constinit Statement select_next{R"(
 SELECT r.due_at FROM billstack_internal.refetch AS r
- WHERE NOT r.integration_id = ANY ($1::text[]::int[])
+ WHERE r.due_at > clock_timestamp() AND NOT r.integration_id = ANY ($1::text[]::int[])
  ORDER BY r.due_at LIMIT 1)"};
 
 constinit Statement select_row{R"(

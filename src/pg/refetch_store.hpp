@@ -16,7 +16,7 @@ struct DueRefetch {
 
 // Due ones, oldest first; not those of the resting integrations.
 std::vector<DueRefetch> load_due_refetches(int limit, const std::vector<std::int32_t> &resting);
-// When the first is due that is not of a resting integration.
+// When the next will be due, of those that are not due yet.
 std::optional<TimestampTz> next_refetch_at(const std::vector<std::int32_t> &resting);
 // Locks the row. False: it has gone. asked_again: more requests than when it was loaded.
 bool lock_refetch(const DueRefetch &refetch, bool &asked_again);
