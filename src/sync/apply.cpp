@@ -138,13 +138,12 @@ ApplyReport apply_only_list(MirrorStore &store, const FetchedPage &page, Source 
     report.read = static_cast<std::int64_t>(rows.size());
     bool alone = !list.kind->retrieve_path.empty();
     if (!rows.empty()) {
-        write_rows(
-            store, *list.kind, source, std::move(rows),
-            [alone](const StoredState &stored, const Incoming &incoming) {
-                return (alone ? decide_read : decide_child)(stored, incoming.as_of,
-                                                            incoming.row.digest);
-            },
-            report);
+        write_rows(store, *list.kind, source, std::move(rows),
+                   {[alone](const StoredState &stored, const Incoming &incoming) {
+                       return (alone ? decide_read : decide_child)(stored, incoming.as_of,
+                                                                   incoming.row.digest);
+                   }},
+                   report);
     }
     std::vector<CompleteList> complete;
     for (const auto &[parent, window] : windows) {
