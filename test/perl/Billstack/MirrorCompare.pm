@@ -12,9 +12,17 @@ use MIME::Base64 qw(decode_base64);
 
 our @EXPORT_OK = qw(compare_mirror);
 
-my %table = (customer => 'customers', product => 'products', price => 'prices', subscription => 'subscriptions',
-	subscription_item => 'subscription_items', invoice => 'invoices', invoice_line_item => 'invoice_line_items',
-	charge => 'charges');
+# What a backfill copies unless told otherwise, and with that what is compared unless told otherwise.
+my @default_kinds = qw(customer product price subscription subscription_item invoice invoice_line_item charge);
+# The other kinds; a table is called like its kind, in the plural.
+our @other_kinds = qw(plan payment_intent payment_method setup_intent refund dispute credit_note credit_note_line_item
+	coupon promotion_code tax_id tax_rate subscription_schedule checkout_session checkout_session_line_item
+	balance_transaction payout transfer transfer_reversal application_fee quote payment_link invoice_payment
+	customer_balance_transaction early_fraud_warning review feature active_entitlement billing_meter credit_grant
+	invoice_item);
+# Kinds whose objects do not name the object that they hang on.
+my %parent_column = (active_entitlement => 'customer', credit_note_line_item => 'credit_note',
+	checkout_session_line_item => 'checkout_session');
 
 my %moved = (
 	customer => {
@@ -51,22 +59,75 @@ my %moved = (
 		subscription_item => [ 'subscription_item', 'parent.subscription_item_details.subscription_item' ],
 		invoice_item => [ 'invoice_item', 'parent.invoice_item_details.invoice_item',
 			'parent.subscription_item_details.invoice_item' ] },
-	charge => { payment_method_type => ['payment_method_details.type'] });
+	charge => { payment_method_type => ['payment_method_details.type'] },
+	billing_meter => {
+		default_aggregation_formula => ['default_aggregation.formula'],
+		customer_mapping_type => ['customer_mapping.type'],
+		customer_mapping_event_payload_key => ['customer_mapping.event_payload_key'],
+		value_settings_event_payload_key => ['value_settings.event_payload_key'],
+		deactivated_at => ['status_transitions.deactivated_at'] },
+	checkout_session => {
+		customer_details_email => ['customer_details.email'],
+		map { ("total_details_amount_$_" => ["total_details.amount_$_"]) } qw(discount shipping tax) },
+	checkout_session_line_item => { product => ['price.product'] },
+	quote => {
+		from_quote => ['from_quote.quote'],
+		map { ($_ => ["status_transitions.$_"]) } qw(accepted_at canceled_at finalized_at) },
+	credit_note => { refund => [ 'refund', 'refunds.0.refund' ] },
+	credit_grant => { amount_type => ['amount.type'], amount => ['amount.monetary.value'],
+		currency => ['amount.monetary.currency'] },
+	promotion_code => {
+		coupon => [ 'coupon', 'promotion.coupon' ], promotion_type => ['promotion.type'],
+		map { ("restrictions_$_" => ["restrictions.$_"]) }
+		  qw(first_time_transaction minimum_amount minimum_amount_currency) },
+	subscription_schedule => { current_phase_start => ['current_phase.start_date'],
+		current_phase_end => ['current_phase.end_date'] },
+	invoice_payment => {
+		payment_type => ['payment.type'], payment_intent => ['payment.payment_intent'],
+		charge => ['payment.charge'], payment_record => ['payment.payment_record'],
+		paid_at => ['status_transitions.paid_at'], canceled_at => ['status_transitions.canceled_at'] },
+	invoice_item => {
+		unit_amount_decimal => [ 'pricing.unit_amount_decimal', 'unit_amount_decimal' ],
+		price => [ 'price', 'pricing.price_details.price' ],
+		product => [ 'price.product', 'pricing.price_details.product', 'plan.product' ],
+		subscription => [ 'subscription', 'parent.subscription_details.subscription' ],
+		subscription_item => [ 'subscription_item', 'parent.subscription_details.subscription_item' ],
+		period_start => ['period.start'], period_end => ['period.end'] },
+	payout => { trace_id_status => ['trace_id.status'], trace_id_value => ['trace_id.value'] },
+	application_fee => { fee_source_type => ['fee_source.type'] },
+	refund => { destination_details_type => ['destination_details.type'] },
+	dispute => {
+		network_reason_code => [ 'network_reason_code', 'payment_method_details.card.network_reason_code' ],
+		evidence_details_due_by => ['evidence_details.due_by'],
+		evidence_details_has_evidence => ['evidence_details.has_evidence'] },
+	payment_intent => {
+		latest_charge => [ 'latest_charge', 'charges.data.0' ],
+		last_payment_error_code => ['last_payment_error.code'],
+		last_payment_error_decline_code => ['last_payment_error.decline_code'],
+		next_action_type => ['next_action.type'] },
+	payment_method => {
+		(map { ("card_$_" => ["card.$_"]) } qw(brand exp_month exp_year country funding fingerprint)),
+		billing_details_email => ['billing_details.email'], billing_details_name => ['billing_details.name'] },
+	setup_intent => { last_setup_error_code => ['last_setup_error.code'], next_action_type => ['next_action.type'] },
+	tax_id => { customer => [ 'customer', 'owner.customer' ], owner_type => ['owner.type'],
+		verification_status => ['verification.status'] },
+	tax_rate => { flat_amount => ['flat_amount.amount'], flat_amount_currency => ['flat_amount.currency'] });
 
 my $json = Cpanel::JSON::XS->new->utf8->canonical->allow_nonref->allow_bignum;
 
 # compare_mirror(port => SIMULATOR, account => ID or undef, schema => NAME, query => sub { SQL -> lines },
 # kinds => [...], since => UNIX SECONDS or undef: only objects created then or later were copied, but of
-# children everything; gone => [ids that Stripe has deleted since they were copied]): a hash of objects,
-# fields, differences (a list of texts).
+# children everything; gone => [ids that Stripe has deleted since they were copied]; columns_only => 1 does
+# not compare _raw, which keeps the shape of the version it was written in): a hash of objects, fields,
+# differences (a list of texts).
 sub compare_mirror
 {
 	my (%args) = @_;
-	my %seen = (objects => 0, fields => 0, differences => []);
-	for my $kind (@{ $args{kinds} // [ sort keys %table ] })
+	my %seen = (objects => 0, fields => 0, differences => [], columns_only => $args{columns_only});
+	for my $kind (@{ $args{kinds} // \@default_kinds })
 	{
 		my $stripe = _stripe_objects($args{port}, $args{account}, $kind);
-		my $mirror = _mirror_rows($args{query}, $args{schema}, $table{$kind});
+		my $mirror = _mirror_rows($args{query}, $args{schema}, "${kind}s");
 		if (defined $args{since})
 		{
 			delete @$stripe{ grep { ($stripe->{$_}{created} // $args{since}) < $args{since} } keys %$stripe };
@@ -81,13 +142,14 @@ sub _stripe_objects
 {
 	my ($port, $account, $kind) = @_;
 	my $answer = HTTP::Tiny->new(timeout => 120)->get(
-		"http://127.0.0.1:$port/_sim/objects/$kind" . ($account ? "?account=$account" : ''));
+		"http://127.0.0.1:$port/_sim/objects/$kind?parents=1" . ($account ? "&account=$account" : ''));
 	die "$kind: $answer->{status} $answer->{content}" unless $answer->{success};
 	my %object;
 	for my $line (split /\n/, $answer->{content})
 	{
 		my $one = $json->decode($line);
-		$object{ $one->{id} } = $one;
+		$object{ $one->{object}{id} } = $one->{object};
+		$one->{object}{_parent} = $one->{parent} if $parent_column{$kind};
 	}
 	return \%object;
 }
@@ -141,7 +203,9 @@ sub _compare_object
 	my ($seen, $kind, $object, $row) = @_;
 	my $name = "$kind $object->{id}";
 	_expect($seen, "$name: digest, window and version", 1, $row->{_sound} ? 1 : 0);
-	_expect($seen, "$name._raw", $json->encode($object), $json->encode($row->{_raw}));
+	my $parent = delete $object->{_parent};
+	_expect($seen, "$name._raw", $json->encode($object), $json->encode($row->{_raw})) if !$seen->{columns_only};
+	$object->{ $parent_column{$kind} } = $parent if $parent_column{$kind};
 	for my $column (sort grep { !/^_/ } keys %$row)
 	{
 		my $expected;
