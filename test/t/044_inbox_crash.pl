@@ -32,7 +32,7 @@ my $folder = PostgreSQL::Test::Utils::tempdir;
 my $sim = Billstack::Simulator->new(seed => 44, customers => 1, products => 1, prices => 1, subscriptions => 0, invoices => 0, charges => 0);
 # Processes die, the machine does not: what was written to files stays without fsync. What was only in the
 # WAL's buffers is gone, as commits of the worker and of casual are until somebody waits for them.
-my $node = Billstack::Node->make('crash', $sim, conf => "wal_writer_delay = 1s\ncheckpoint_timeout = 30s\nmax_wal_size = 64MB\nmax_connections = 40");
+my $node = Billstack::Node->make('crash', $sim, conf => "wal_writer_delay = 1s\ncheckpoint_timeout = 30s\nmax_wal_size = 64MB\nlog_statement = none");
 $node->connect_team('acme', $sim->key);
 $node->sql("SELECT billstack.set_webhook_secret('acme', '$secret')");
 $node->run_ends($node->start_backfill('acme'));
