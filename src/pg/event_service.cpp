@@ -14,7 +14,7 @@ namespace billstack::pg {
 
 namespace {
 
-constexpr int batch_size = 200;
+constexpr int batch_size = 500;
 constexpr int retry_batch_size = 50;
 // A pass that never ends would never see a row that committed late.
 constexpr int longest_pass = 100; // batches

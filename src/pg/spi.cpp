@@ -77,9 +77,12 @@ std::string Rows::text(std::uint64_t row, int column) const {
 
 std::optional<std::string> Rows::optional_text(std::uint64_t row, int column) const {
     bool null = true;
-    value(row, column, null);
+    Datum datum = value(row, column, null);
     if (null) {
         return std::nullopt;
+    }
+    if (TupleDescAttr(table_->tupdesc, column - 1)->atttypid == TEXTOID) {
+        return text_of(datum); // without the output function and its look-ups
     }
     char *text = call([&] { return SPI_getvalue(table_->vals[row], table_->tupdesc, column); });
     std::string copy(text);

@@ -199,7 +199,7 @@ void Worker::store_counters() {
     try {
         StoreTransaction transaction;
         store_flushes(flushes);
-        transaction.commit();
+        transaction.commit_without_waiting(); // what is in memory only is lost by a crash anyway
     } catch (...) {
         give_back_flushes(own_database, flushes);
         throw;
@@ -409,6 +409,9 @@ void set_session_defaults() {
     clear_transaction_timeout();
     SetConfigOption("default_transaction_read_only", "off", PGC_SUSET, PGC_S_OVERRIDE);
     SetConfigOption("default_transaction_isolation", "read committed", PGC_SUSET, PGC_S_OVERRIDE);
+    // Index scans are insisted on by enable_seqscan and enable_sort: a plan that needs one of them
+    // all the same looks so dear that its few rows are compiled, 100 ms each time.
+    SetConfigOption("jit", "off", PGC_USERSET, PGC_S_OVERRIDE);
     SetConfigOption("application_name", "billstack", PGC_USERSET, PGC_S_OVERRIDE);
 }
 

@@ -210,16 +210,17 @@ std::vector<std::string_view> upsert_parameter_types(const Kind &kind) {
 
 std::string upsert_statement(std::string_view schema, const Kind &kind) {
     std::string names;   // of the row
-    std::string arrays;  // in parameter order
-    std::string aliases; // of the unnested columns
+    std::string columns; // unnested, in parameter order
     std::string selected;
     std::string updates;
     std::size_t next = 1; // parameter
+    auto unnest = [&](const std::string &quoted) {
+        append(columns, ", ", "pg_catalog.unnest(" + parameter(next++) + ") AS " + quoted);
+    };
     auto add = [&](std::string_view name, std::string_view cast) {
         std::string quoted = quote_identifier(name);
         std::string value = "u." + quoted;
-        append(arrays, ", ", "pg_catalog.unnest(" + parameter(next++) + ")");
-        append(aliases, ", ", quoted);
+        unnest(quoted);
         append(names, ", ", quoted);
         append(selected, ", ", cast.empty() ? value : value + "::" + std::string(cast));
         if (name != "id")
@@ -232,15 +233,15 @@ std::string upsert_statement(std::string_view schema, const Kind &kind) {
     for (std::string_view name :
          {"_raw", "_digest", "_as_of", "_as_of_end", "_deleted_at", "_api_version"})
         add(name, "");
-    std::string replaced = parameter(next++);
+    unnest("\"_replaced\"");
     std::string source = parameter(next++);
-    // A new row's _synced_at is now. A row that replaces another brings that one's along, so that
-    // the conflict's WHERE can tell whether it still is the one that was looked at.
+    // Unnested in the select list, in step: ROWS FROM would keep each column in a store of its own
+    // first. A new row's _synced_at is now. A row that replaces another brings that one's along, so
+    // that the conflict's WHERE can tell whether it still is the one that was looked at.
     return "INSERT INTO " + table_name(schema, kind) + " AS m (" + names +
            ", \"_source\", \"_synced_at\")\nSELECT " + selected + ", " + source +
-           ", coalesce(u.\"_replaced\", pg_catalog.clock_timestamp())\nFROM ROWS FROM (" + arrays +
-           ", pg_catalog.unnest(" + replaced + ")) AS u (" + aliases + ", \"_replaced\")\n" +
-           "ON CONFLICT (\"id\") DO UPDATE SET " + updates +
+           ", coalesce(u.\"_replaced\", pg_catalog.clock_timestamp())\nFROM (SELECT " + columns +
+           ") AS u\n" + "ON CONFLICT (\"id\") DO UPDATE SET " + updates +
            ", \"_source\" = EXCLUDED.\"_source\", \"_synced_at\" = "
            "pg_catalog.clock_timestamp()\nWHERE m._synced_at OPERATOR(pg_catalog.=) "
            "EXCLUDED._synced_at";

@@ -1,7 +1,7 @@
 #!/bin/bash
-# What "make bench" runs: builds, makes the private copy of the server and starts test/bench/run.sh, which
-# finds both where test/env/common.sh says.
-# Usage: bench.sh [ARGUMENT of run.sh...]
+# What "make bench" runs: builds, makes the private copy of the server and starts test/bench/run.sh (the
+# copy of an account) and test/bench/events.sh (the inbox), which find both where test/env/common.sh says.
+# Usage: bench.sh [ARGUMENT of run.sh...]    BENCH=copy or BENCH=events[:PARTS] runs one of them
 . "$(dirname "$0")/common.sh"
 
 "$top/test/env/install_deps.sh" demo
@@ -13,4 +13,10 @@ mkdir -p "$build"
     cmake -S "$top" -B "$build/cmake"
     cmake --build "$build/cmake" -j "$jobs"
 } >"$build/bench-build.log" 2>&1 || { tail -n 30 "$build/bench-build.log" >&2; die "the build failed"; }
-exec "$top/test/bench/run.sh" "$@"
+case ${BENCH:=all} in all | copy | events | events:*) ;; *) die "BENCH is copy, events or events:PARTS" ;; esac
+if [[ $BENCH != events* ]]; then "$top/test/bench/run.sh" "$@"; fi
+if [[ $BENCH == events:* ]]; then
+    "$top/test/bench/events.sh" "${BENCH#events:}"
+elif [ "$BENCH" != copy ]; then
+    "$top/test/bench/events.sh"
+fi
