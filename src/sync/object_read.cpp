@@ -95,8 +95,7 @@ void ObjectRead::accept_object(stripe::CallResult result) {
 void ObjectRead::start_pagers() {
     for (const ParentLists &parent : page_->parents) {
         for (const ChildRows &rows : parent.lists) {
-            bool missing = rows.list->embedded ? rows.present && rows.has_more : !rows.present;
-            if (missing) {
+            if (rows.present && rows.has_more) {
                 std::string after = rows.rows.empty() ? "" : std::string(rows.rows.back().id);
                 pagers_.push_back(std::make_unique<ChildPager>(caller_, *rows.list, id_,
                                                                std::move(after), options_));

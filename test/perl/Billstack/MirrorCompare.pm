@@ -106,7 +106,7 @@ my %moved = (
 		last_payment_error_decline_code => ['last_payment_error.decline_code'],
 		next_action_type => ['next_action.type'] },
 	payment_method => {
-		(map { ("card_$_" => ["card.$_"]) } qw(brand exp_month exp_year country funding fingerprint)),
+		(map { ("card_$_" => ["card.$_"]) } qw(brand exp_month exp_year country funding fingerprint last4)),
 		billing_details_email => ['billing_details.email'], billing_details_name => ['billing_details.name'] },
 	setup_intent => { last_setup_error_code => ['last_setup_error.code'], next_action_type => ['next_action.type'] },
 	tax_id => { customer => [ 'customer', 'owner.customer' ], owner_type => ['owner.type'],
