@@ -109,7 +109,7 @@ deliver(reverse @late);
 deliver(@newer, reverse(@while), @late);
 settled($node);
 is(value('customers', $first_page, 'email'), 'newer@example.com', 'case 3: the event\'s state stays');
-my $states = $node->sql("SELECT string_agg(DISTINCT email, ' ') FROM history WHERE id = '$first_page'");
+my $states = $node->sql("SELECT string_agg(DISTINCT coalesce(email, 'none'), ' ') FROM history WHERE id = '$first_page'");
 is($states, 'newer@example.com', 'case 3: and the page\'s older state was never to be seen');
 is($node->sql("SELECT duplicates > 0 FROM billstack.inbox_status WHERE team = 'acme'"), 't', 'case 4: redelivered, it is a duplicate');
 $node->equals_stripe($sim, $mirror, 'case 14: after changes while the backfill ran');
