@@ -123,7 +123,8 @@ sub run_client
 		# So much until the next crash, so that there is something left for the last one; then, and in
 		# between, what was sent already.
 		my $new = $ending || $may > 0;
-		my @batch = @left[ 0 .. ($#left < $client->{batch} - 1 ? $#left : $client->{batch} - 1) ];
+		my $size = $ending ? 50 : $client->{batch};
+		my @batch = @left[ 0 .. ($#left < $size - 1 ? $#left : $size - 1) ];
 		@batch = () if !$new;
 		push @batch, $acknowledged[ rand @acknowledged ] if @acknowledged && (!$new || rand() < 0.2);
 		push @batch, $batch[0] if @batch && rand() < 0.05;
@@ -149,7 +150,7 @@ sub run_client
 			$in_batch{$id} = 1;
 			$may--;
 		}
-		@left = grep { !$in_batch{$_} } splice(@left, 0, $client->{batch}), @left;
+		@left = grep { !$in_batch{$_} } splice(@left, 0, $size), @left;
 	}
 	return;
 }
@@ -199,7 +200,7 @@ sub recovered
 }
 
 my (%killed, @victims, @pauses);
-my ($from, $walwriter) = (time, 0);
+my ($from, $last_kill, $walwriter) = (time, 0, 0);
 for my $round (1 .. $kills)
 {
 	my $what = $kinds[ $round % 4 ];
@@ -221,6 +222,7 @@ for my $round (1 .. $kills)
 	$checkpoint->start('CHECKPOINT') if $checkpoint;
 	sleep rand 0.02;
 	$killed{$what} += kill 'KILL', $pid;
+	$last_kill = time;
 	push @victims, $pid;
 	$checkpoint->vanish if $checkpoint;
 }
@@ -245,7 +247,9 @@ for my $line (map { split /\n/, slurp_file("$folder/$_") } 0 .. $#clients)
 }
 is_deeply(\@wrong, [], 'no client was told an error other than of the crashes');
 my @told = keys %acknowledged;
+my $between = grep { $acknowledged{$_} < $last_kill } @told;
 is(scalar(@told), scalar(@ids), 'all events were acknowledged');
+cmp_ok($between, '>=', 10 * $kills, "$between of them before the last kill");
 
 # The crashes are over: nothing but the worker's own wake-ups.
 ok(drained($node), 'the queue runs empty');
