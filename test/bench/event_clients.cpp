@@ -17,8 +17,9 @@ using Clock = std::chrono::steady_clock;
 using bench::Delivery;
 
 std::string insert_of(bool inbox, int rows) {
-    std::string sql = inbox ? "INSERT INTO billstack.webhook_inbox (team, payload, signature) VALUES "
-                            : "INSERT INTO bench.plain (team, payload, event_id) VALUES ";
+    std::string sql = inbox
+                          ? "INSERT INTO billstack.webhook_inbox (team, payload, signature) VALUES "
+                          : "INSERT INTO bench.plain (team, payload, event_id) VALUES ";
     for (int row = 0; row < rows; ++row) {
         sql += row == 0 ? "('bench', $" : ", ('bench', $";
         sql += std::to_string(2 * row + 1) + ", $" + std::to_string(2 * row + 2) + ")";
@@ -55,9 +56,8 @@ int insert_all(const char *conninfo, bool inbox, std::size_t clients, std::size_
     std::vector<std::thread> threads;
     auto start = Clock::now();
     for (std::size_t i = 0; i < clients; ++i) {
-        threads.emplace_back([&, i] {
-            insert_share(*connections[i], deliveries, inbox, i, clients, rows);
-        });
+        threads.emplace_back(
+            [&, i] { insert_share(*connections[i], deliveries, inbox, i, clients, rows); });
     }
     for (std::thread &thread : threads) {
         thread.join();
@@ -108,5 +108,6 @@ int main(int argc, char **argv) {
     if (what == "latency" && argc == 4) {
         return measure_latency(argv[1], std::stoi(argv[3]));
     }
-    bench::fail("usage: event_clients CONNINFO inserts inbox|plain CLIENTS ROWS | latency PAUSE-MS");
+    bench::fail(
+        "usage: event_clients CONNINFO inserts inbox|plain CLIENTS ROWS | latency PAUSE-MS");
 }

@@ -1,9 +1,10 @@
 // What the drain is held against: a loop over the same deliveries that writes each object and each
 // of its children by a prepared INSERT ... ON CONFLICT (id) DO UPDATE, one connection, 100 events a
-// commit, into tables of the mirror's columns and indexes. The columns are read by the project's own
-// parser, in the loop: as fast as it goes, so that what is compared is the way into the tables.
+// commit, into tables of the mirror's columns and indexes. The columns are read by the project's
+// own parser, in the loop: as fast as it goes, so that what is compared is the way into the tables.
 // It keeps no ledger, decides nothing and forgets no child; the last one to come wins.
-// Usage: event_loop CONNINFO SCHEMA    prints "EVENTS SECONDS CPU-SECONDS", its own and its backend's
+// Usage: event_loop CONNINFO SCHEMA    prints "EVENTS SECONDS CPU-SECONDS", its own and its
+// backend's
 #include "pq.hpp"
 
 #include "stripe/event.hpp"
@@ -60,9 +61,9 @@ class Writer {
             return;
         }
         bool number = type == ColumnType::bigint || type == ColumnType::timestamp;
-        text = number                          ? std::to_string(value.number)
+        text = number                        ? std::to_string(value.number)
                : type == ColumnType::boolean ? (value.number != 0 ? "t" : "f")
-                                               : std::string(value.text);
+                                             : std::string(value.text);
         values_.push_back(text.c_str());
     }
 

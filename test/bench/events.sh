@@ -143,8 +143,10 @@ part_d() {
     sql -c 'TRUNCATE billstack_internal.event'
     make_deliveries 2000 0
     sql -c 'CALL bench.fill_ledger(10000)'
+    bursts "after the filling" 1
     bursts "10 thousand done" 3
     sql -c 'CALL bench.fill_ledger(2000000)' -c 'VACUUM (FREEZE, ANALYZE) billstack_internal.event'
+    bursts "after the filling" 1
     bursts "2 million done" 4
     sql -c 'TRUNCATE billstack_internal.event' -c 'CALL bench.fill_ledger(10000)'
     bursts "10 thousand done" 2
@@ -154,7 +156,7 @@ part_d() {
 part_e() {
     echo "(e) Events applied a second while another session holds a snapshot 60 s and older:"
     bursts "no snapshot" 3
-    local holder start=$SECONDS
+    local start=$SECONDS
     sql -c "BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM bench.figure; SELECT pg_sleep(600)" >/dev/null 2>&1 3>&- &
     while ((SECONDS - start < 60)); do bursts "snapshot younger than 60 s" 1; done
     bursts "snapshot of 60 s" 4

@@ -4,9 +4,9 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
-#include <libpq-fe.h>
 #include <ctime>
 #include <fstream>
+#include <libpq-fe.h>
 #include <memory>
 #include <string>
 #include <unistd.h>
