@@ -71,6 +71,7 @@ CREATE TABLE billstack_internal.refetch (
     requested_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
     due_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
     attempts integer NOT NULL DEFAULT 0,
+    late_reads integer NOT NULL DEFAULT 0,
     error text,
     PRIMARY KEY (integration_id, kind, object_id)
 );

@@ -3,7 +3,6 @@
 #include "pg/config.hpp"
 #include "pg/handler_store.hpp"
 #include "pg/inbox_counters.hpp"
-#include "pg/integration_store.hpp"
 #include "pg/log.hpp"
 #include "pg/mirror_access.hpp"
 #include "sync/event_batch.hpp"
@@ -24,6 +23,7 @@ constexpr core::Milliseconds lock_delay{2000};
 constexpr core::Milliseconds again_delay{100}; // another session has written the same objects
 constexpr std::int64_t least_retry_ms = 100;   // a due row may be locked by somebody
 constexpr core::Milliseconds no_mirror_delay{30000};
+constexpr auto slow_time = std::chrono::seconds(60); // one by one for so long
 
 // The same event is in the ledger already: the subtransaction is undone and the copy dropped.
 struct AlreadyDone {};
@@ -51,7 +51,7 @@ struct EventService::Group {
 
     void take(const Work &work) {
         ++taken_rows;
-        taken_bytes += static_cast<std::int64_t>(work.row.payload.size());
+        taken_bytes += work.row.size;
     }
 };
 
@@ -66,7 +66,9 @@ void EventService::rescan() {
 }
 
 std::vector<InboxEvent> EventService::claim(bool &more) {
-    if (retry_due()) {
+    // By turns: what is put off again and again must not hold up what is new.
+    due_turn_ = !due_turn_;
+    if (retry_due() && due_turn_) {
         std::vector<InboxEvent> due = claim_due(retry_batch_size, resting_);
         if (!due.empty()) {
             more = true;
@@ -137,6 +139,7 @@ EventTurn EventService::work() {
         throw;
     }
     wanted_ = turn.more;
+    call([] { LockReleaseSession(USER_LOCKMETHOD); }); // what a trigger has left in the session
     for (const auto &group : groups) {
         note_taken(group->target.integration_id, group->taken_rows, group->taken_bytes);
     }
@@ -165,7 +168,11 @@ void EventService::process(Group &group, EventTurn &turn) {
         group.owner = require_mirror_owner(group.target.owner_name, group.target.schema_name,
                                            group.target.schema_oid);
         find_twins_of(group, readable);
-        apply(group, readable, turn);
+        if (is_slow(id)) {
+            apply_alone(group, readable, turn);
+        } else {
+            apply(group, readable, turn);
+        }
     } catch (const core::Error &error) {
         if (error.code != core::Code::not_ready) {
             throw;
@@ -173,7 +180,6 @@ void EventService::process(Group &group, EventTurn &turn) {
         for (const Work *work : readable) {
             group.failed.push_back({work->row.place, false, false, no_mirror_delay, error.message});
         }
-        store_last_error(id, error.message);
     }
     if (!group.failed.empty()) {
         put_off_events(group.failed);
@@ -185,6 +191,9 @@ void EventService::process(Group &group, EventTurn &turn) {
 void EventService::read(Group &group, Works &readable) {
     for (const auto &work : group.works) {
         try {
+            if (work->row.payload.empty() && work->row.size > 0) {
+                throw core::Error(core::Code::bad_argument, "the body is larger than 1 MiB");
+            }
             work->event = stripe::parse_event(work->row.payload);
             readable.push_back(work.get());
         } catch (const core::Error &error) {
@@ -222,6 +231,27 @@ void EventService::find_twins_of(Group &group, Works &works) {
     (void)group;
 }
 
+bool EventService::is_slow(std::int32_t integration_id) {
+    auto found = slow_.find(integration_id);
+    if (found != slow_.end() && clock_.mono() >= found->second) {
+        slow_.erase(found);
+        return false;
+    }
+    return found != slow_.end();
+}
+
+// One by one while there is time; the rest comes again.
+void EventService::apply_alone(Group &group, const Works &works, EventTurn &turn) {
+    core::MonoTime end = clock_.mono() + std::chrono::seconds(1);
+    for (Work *work : works) {
+        if (clock_.mono() < end) {
+            apply(group, {work}, turn);
+        } else {
+            group.failed.push_back({work->row.place, false, false, again_delay, ""});
+        }
+    }
+}
+
 void EventService::apply(Group &group, const Works &works, EventTurn &turn) {
     if (works.empty()) {
         return;
@@ -229,10 +259,13 @@ void EventService::apply(Group &group, const Works &works, EventTurn &turn) {
     try {
         apply_at_once(group, works, turn);
     } catch (const AlreadyDone &) {
+        mirror_of(group.target).forget_tables();
         drop_done(group, works, turn);
     } catch (const PgError &error) {
         mirror_of(group.target).forget_tables();
-        if (is_lock_trouble(error)) {
+        if (error.sqlstate() == ERRCODE_QUERY_CANCELED) {
+            put_off_slow(group, works, error.what());
+        } else if (is_lock_trouble(error)) {
             put_off_locked(group, works, error, turn);
         } else {
             split(group, works, std::string(error.what()) + " (" + error.sqlstate_text() + ")",
@@ -351,7 +384,6 @@ void EventService::put_off_locked(Group &group, const Works &works, const PgErro
                            [&](const auto &list) { return list.kind->table == table; });
     };
     Works others;
-    bool timed_out = error.sqlstate() == ERRCODE_QUERY_CANCELED;
     for (Work *work : works) {
         if (!touches(work)) {
             others.push_back(work);
@@ -359,17 +391,26 @@ void EventService::put_off_locked(Group &group, const Works &works, const PgErro
     }
     bool all = others.size() == works.size(); // not a table we know of: everybody waits
     for (Work *work : works) {
-        if (!all && !touches(work)) {
-            continue;
-        }
-        if (timed_out) {
-            fail(group, *work, error.what());
-        } else {
-            group.failed.push_back({work->row.place, false, false, lock_delay, error.what()});
+        if (all || touches(work)) {
+            group.failed.push_back(
+                {work->row.place, false, false, lock_delay, short_text(error.what())});
         }
     }
     if (!all) {
         apply(group, others, turn);
+    }
+}
+
+// The time limit, or somebody's cancel. Of many events nobody knows which is slow: they are tried
+// one by one later. One alone has had its attempt.
+void EventService::put_off_slow(Group &group, const Works &works, const std::string &error) {
+    if (works.size() == 1) {
+        fail(group, *works.front(), error);
+        return;
+    }
+    slow_[group.target.integration_id] = clock_.mono() + slow_time;
+    for (const Work *work : works) {
+        group.failed.push_back({work->row.place, false, false, again_delay, short_text(error)});
     }
 }
 
@@ -387,7 +428,7 @@ void EventService::split(Group &group, const Works &works, const std::string &er
 void EventService::fail(Group &group, Work &work, const std::string &error) {
     int attempts = work.row.attempts + 1;
     bool dead = attempts >= config::max_attempts();
-    group.failed.push_back({work.row.place, true, dead, retry_delay(attempts), error});
+    group.failed.push_back({work.row.place, true, dead, retry_delay(attempts), short_text(error)});
     if (dead) {
         log(LOG, "billstack: event " + work.row.event_id + " of team \"" + group.target.team +
                      "\" is a dead letter: " + error);

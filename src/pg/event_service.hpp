@@ -46,6 +46,9 @@ class EventService {
     void finish(const Group &group, const Works &works, EventTurn &turn);
     void drop_done(Group &group, const Works &works, EventTurn &turn);
     void put_off_locked(Group &group, const Works &works, const PgError &error, EventTurn &turn);
+    void put_off_slow(Group &group, const Works &works, const std::string &error);
+    bool is_slow(std::int32_t integration_id);
+    void apply_alone(Group &group, const Works &works, EventTurn &turn);
     void split(Group &group, const Works &works, const std::string &error, EventTurn &turn);
     void fail(Group &group, Work &work, const std::string &error);
     void plan_retry();
@@ -58,8 +61,11 @@ class EventService {
     bool pass_open_ = false;
     int pass_batches_ = 0;
     std::optional<core::MonoTime> retry_at_;
-    bool retries_ = true;               // there may be rows that are put off
-    std::optional<bool> twins_;         // the ledger may hold twins
+    bool retries_ = true;       // there may be rows that are put off
+    std::optional<bool> twins_; // the ledger may hold twins
+    bool due_turn_ = false;
+    // Integrations whose batches took too long: their events are applied one by one until then.
+    std::map<std::int32_t, core::MonoTime> slow_;
     std::vector<std::int32_t> resting_; // integrations that are copies or not upgraded yet
     std::map<std::int32_t, std::pair<std::string, std::unique_ptr<SpiMirrorStore>>> mirrors_;
 };

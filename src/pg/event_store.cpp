@@ -14,8 +14,8 @@ constinit Statement oldest_running{"SELECT pg_snapshot_xmin(pg_current_snapshot(
 // is locked and does not come is free again at the commit.
 constinit Statement select_new{R"(
 SELECT s.id, s.inserted_by::text::bigint, s.integration_id, s.event_id, s.attempts,
-       CASE WHEN sum(s.size) OVER (ORDER BY s.inserted_by, s.id) - s.size < $5 THEN s.payload END,
-       s.place
+       CASE WHEN s.size <= 1048576 THEN s.payload ELSE '' END, s.place,
+       sum(s.size) OVER (ORDER BY s.inserted_by, s.id) - s.size < $5, s.size
   FROM (SELECT q.id, q.inserted_by, q.integration_id, q.event_id, q.attempts, q.payload,
                octet_length(q.payload) AS size, q.ctid::text AS place
           FROM billstack_internal.inbox AS q
@@ -27,8 +27,8 @@ SELECT s.id, s.inserted_by::text::bigint, s.integration_id, s.event_id, s.attemp
 
 constinit Statement select_due{R"(
 SELECT s.id, s.inserted_by::text::bigint, s.integration_id, s.event_id, s.attempts,
-       CASE WHEN sum(s.size) OVER (ORDER BY s.next_try, s.id) - s.size < $3 THEN s.payload END,
-       s.place
+       CASE WHEN s.size <= 1048576 THEN s.payload ELSE '' END, s.place,
+       sum(s.size) OVER (ORDER BY s.next_try, s.id) - s.size < $3, s.size
   FROM (SELECT q.id, q.inserted_by, q.integration_id, q.event_id, q.attempts, q.payload,
                q.next_try, octet_length(q.payload) AS size, q.ctid::text AS place
           FROM billstack_internal.inbox AS q
@@ -126,7 +126,7 @@ template <class Number> Param number_texts(const std::vector<Number> &numbers) {
 std::vector<InboxEvent> read_events(const Rows &rows) {
     std::vector<InboxEvent> events;
     events.reserve(rows.size());
-    for (std::uint64_t row = 0; row < rows.size() && !rows.is_null(row, 6); ++row) {
+    for (std::uint64_t row = 0; row < rows.size() && rows.boolean(row, 8); ++row) {
         InboxEvent event;
         event.id = rows.int64(row, 1);
         event.inserted_by = static_cast<std::uint64_t>(rows.int64(row, 2));
@@ -135,6 +135,7 @@ std::vector<InboxEvent> read_events(const Rows &rows) {
         event.attempts = rows.int32(row, 5);
         event.payload = rows.bytes(row, 6);
         event.place = rows.text(row, 7);
+        event.size = rows.int32(row, 9);
         events.push_back(std::move(event));
     }
     return events;

@@ -21,8 +21,9 @@ struct InboxEvent {
     std::int32_t integration_id = 0;
     std::string event_id;
     std::int32_t attempts = 0;
-    std::string payload;
-    std::string place; // its ctid: stays while this transaction holds the lock
+    std::string payload;   // empty when it is larger than an event may be (1 MiB)
+    std::int32_t size = 0; // of the body, bytes
+    std::string place;     // its ctid: stays while this transaction holds the lock
 };
 
 // The oldest transaction that may still be running: rows of older ones are all to be seen by now.

@@ -28,6 +28,10 @@ constinit Statement delete_marks{R"(
 DELETE FROM billstack_internal.event_mark WHERE ctid = ANY (ARRAY(
     SELECT m.ctid FROM billstack_internal.event_mark AS m WHERE m.as_of < $1 LIMIT $2)))"};
 
+constinit Statement delete_dead_letters{R"(
+DELETE FROM billstack_internal.inbox WHERE ctid = ANY (ARRAY(
+    SELECT q.ctid FROM billstack_internal.inbox AS q WHERE q.failed_at < $1 LIMIT $2)))"};
+
 std::string literal_of(std::int64_t second) {
     return "pg_catalog.to_timestamp(" + std::to_string(second) + ")";
 }
@@ -105,6 +109,7 @@ std::int64_t clear_ledger_before(std::int64_t before, int limit) {
     Param most = param(static_cast<std::int64_t>(limit));
     auto gone = delete_strays.run({at, most}).size();
     gone += delete_marks.run({at, most}).size();
+    gone += delete_dead_letters.run({at, most}).size();
     return static_cast<std::int64_t>(gone);
 }
 

@@ -15,8 +15,8 @@ std::string partition_name(std::int64_t monday);
 // Takes along what the default partition holds of that week.
 void make_partition(std::int64_t monday);
 void drop_partition(const LedgerPartition &partition);
-// Rows done before `before` that are in no week's partition, marks as old. At most `limit` each;
-// returns how many have gone.
+// Rows done before `before` that are in no week's partition, marks and dead letters as old. At most
+// `limit` each; returns how many have gone.
 std::int64_t clear_ledger_before(std::int64_t before, int limit);
 
 } // namespace billstack::pg

@@ -30,6 +30,15 @@ Oid require_mirror_owner(const std::string &owner_name, const std::string &schem
     return owner;
 }
 
+std::string short_text(const std::string &message) {
+    constexpr int longest = 2000;
+    const char *bytes = message.c_str();
+    int length = static_cast<int>(std::min<std::size_t>(message.size(), INT_MAX));
+    int kept =
+        length <= longest ? length : call([&] { return pg_mbcliplen(bytes, length, longest); });
+    return message.substr(0, static_cast<std::size_t>(kept));
+}
+
 bool is_lock_trouble(const PgError &error) {
     return error.sqlstate() == ERRCODE_LOCK_NOT_AVAILABLE ||
            error.sqlstate() == ERRCODE_T_R_DEADLOCK_DETECTED ||

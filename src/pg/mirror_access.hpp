@@ -21,4 +21,7 @@ Oid require_mirror_owner(const std::string &owner_name, const std::string &schem
 // Somebody else's lock, or a time limit: nothing is wrong with what was to be written.
 bool is_lock_trouble(const PgError &error);
 
+// An error's text as it is stored: 2,000 bytes at most, cut at a character.
+std::string short_text(const std::string &message);
+
 } // namespace billstack::pg

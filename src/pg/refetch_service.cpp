@@ -19,6 +19,7 @@ constexpr int longest_write_ms = 10000;
 constexpr core::Milliseconds lock_delay{2000};
 constexpr core::Milliseconds refused_delay{3600 * 1000}; // the key may not read it
 constexpr int most_late_reads = 3;
+constexpr auto rest_time = std::chrono::seconds(10);
 
 core::Milliseconds retry_delay(int attempts) {
     return std::chrono::seconds(std::min(300, 1 << std::min(attempts, 9)));
@@ -103,6 +104,10 @@ void RefetchService::work() {
 }
 
 void RefetchService::look() {
+    if (rest_until_ && clock_.mono() >= *rest_until_) {
+        rest_until_.reset();
+        resting_.clear();
+    }
     wanted_ = false;
     look_at_.reset();
     std::vector<DueRefetch> due;
@@ -123,6 +128,9 @@ void RefetchService::look() {
     if (next) {
         std::int64_t us = std::max<std::int64_t>(0, *next - GetCurrentTimestamp());
         look_at_ = clock_.mono() + std::chrono::milliseconds(us / 1000 + 1);
+    }
+    if (rest_until_ && (!look_at_ || *rest_until_ < *look_at_)) {
+        look_at_ = rest_until_;
     }
     // More may be due than were loaded; with no room the end of a read looks again.
     wanted_ = !due.empty() && reads_.size() < most_reads;
@@ -154,6 +162,7 @@ void RefetchService::start(DueRefetch due) {
                                    read->target.fingerprint, read->target.sealed_key});
         }
         {
+            TimeLimit limit(longest_write_ms);
             UserContext user(owner, UserContext::Rights::restricted);
             read->mirror->ensure_table(*read->kind);
             if (!whole_list) {
@@ -172,9 +181,17 @@ void RefetchService::start(DueRefetch due) {
         reads_.push_back(std::move(read));
     } catch (const core::Error &error) {
         // The mirror's owner or schema has gone, or the key cannot be opened.
-        log(LOG, "billstack: reading " + read->due.kind + " once more waits: " + error.message);
-        resting_.push_back(read->due.integration_id);
+        rest(read->due, error.message);
+    } catch (const PgError &error) {
+        rest(read->due, error.what()); // a table that is locked, gone or not the owner's any more
     }
+}
+
+// Reads of the integration wait a little; nothing of it is written down.
+void RefetchService::rest(const DueRefetch &due, const std::string &reason) {
+    log(LOG, "billstack: reading " + due.kind + " once more waits: " + short_text(reason));
+    resting_.push_back(due.integration_id);
+    rest_until_ = clock_.mono() + rest_time;
 }
 
 void RefetchService::finish(Read &read) {
@@ -185,7 +202,8 @@ void RefetchService::finish(Read &read) {
             store(read);
         }
     } catch (const PgError &error) {
-        put_off(read, is_lock_trouble(error), error.what());
+        bool slow = error.sqlstate() == ERRCODE_QUERY_CANCELED;
+        put_off(read, is_lock_trouble(error) && !slow, error.what());
     } catch (const core::Error &error) {
         put_off(read, error.code == core::Code::changed_meanwhile, error.message);
     }
@@ -194,9 +212,14 @@ void RefetchService::finish(Read &read) {
 // A lock, a user's trigger, an answer that cannot be read: the row stays, and is read again.
 void RefetchService::put_off(const Read &read, bool lock, const std::string &reason) {
     int attempts = read.due.attempts + (lock ? 0 : 1);
-    StoreTransaction transaction;
-    delay_refetch(read.due, lock ? lock_delay : retry_delay(attempts), attempts, reason);
-    transaction.commit();
+    try {
+        StoreTransaction transaction;
+        delay_refetch(read.due, lock ? lock_delay : retry_delay(attempts), attempts,
+                      short_text(reason));
+        transaction.commit();
+    } catch (const PgError &error) {
+        rest(read.due, error.what()); // the row itself is locked: it stands as it was
+    }
 }
 
 void RefetchService::store(Read &read) {
@@ -224,15 +247,16 @@ void RefetchService::store(Read &read) {
             sync::ApplyReport report = sync::apply_refetched(*read.mirror, read.read->page(),
                                                              read.sent_at, config::api_version());
             certain = report.unclear == 0;
-            still_late = read.due.reason == "late" && report.read == 1 &&
+            still_late = report.read == 1 &&
                          sync::waits_for_late_member(*read.kind, read.read->page().rows[0].raw);
         }
     }
     if (asked_again || !certain) {
         delay_refetch(read.due, asked_again ? core::Milliseconds(0) : sync::tie_delay, 0, "");
-    } else if (still_late && read.due.attempts + 1 < most_late_reads) {
-        delay_refetch(read.due, core::Milliseconds(config::refetch_delay_ms()) * 10,
-                      read.due.attempts + 1, "");
+    } else if (still_late && read.due.late_reads + 1 < most_late_reads) {
+        // The first look was for another reason, perhaps: the member has its time from now on.
+        int factor = read.due.late_reads == 0 ? 1 : 10;
+        delay_late_refetch(read.due, core::Milliseconds(config::refetch_delay_ms()) * factor);
     } else {
         delete_refetch(read.due);
     }

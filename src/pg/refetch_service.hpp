@@ -31,6 +31,7 @@ class RefetchService {
     void finish(Read &read);
     void store(Read &read);
     void store_failure(Read &read);
+    void rest(const DueRefetch &due, const std::string &reason);
     void put_off(const Read &read, bool lock, const std::string &reason);
     bool is_open(const DueRefetch &due) const;
 
@@ -39,6 +40,7 @@ class RefetchService {
     bool wanted_ = true;
     std::optional<core::MonoTime> look_at_;
     std::vector<std::int32_t> resting_;
+    std::optional<core::MonoTime> rest_until_;
     std::map<std::int32_t, std::shared_ptr<const core::SecretBytes>> keys_;
     std::vector<std::unique_ptr<Read>> reads_;
 };

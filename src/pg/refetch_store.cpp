@@ -7,7 +7,7 @@ namespace billstack::pg {
 namespace {
 
 constinit Statement select_due{R"(
-SELECT r.integration_id, r.kind, r.object_id, r.reason, r.requests, r.attempts
+SELECT r.integration_id, r.kind, r.object_id, r.reason, r.requests, r.attempts, r.late_reads
   FROM billstack_internal.refetch AS r
  WHERE r.due_at <= clock_timestamp() AND NOT r.integration_id = ANY ($2::text[]::int[])
  ORDER BY r.due_at LIMIT $1)"};
@@ -30,6 +30,12 @@ UPDATE billstack_internal.refetch
    SET due_at = clock_timestamp() + $4 * interval '1 ms', attempts = $5, error = nullif($6, '')
  WHERE integration_id = $1 AND kind = $2 AND object_id = $3)"};
 
+constinit Statement delay_late_row{R"(
+UPDATE billstack_internal.refetch
+   SET due_at = clock_timestamp() + $4 * interval '1 ms', attempts = 0, error = NULL,
+       reason = 'late', late_reads = late_reads + 1
+ WHERE integration_id = $1 AND kind = $2 AND object_id = $3)"};
+
 Param ids(const std::vector<std::int32_t> &numbers) {
     std::vector<std::string> texts;
     for (std::int32_t number : numbers) {
@@ -46,7 +52,7 @@ std::vector<DueRefetch> load_due_refetches(int limit, const std::vector<std::int
     std::vector<DueRefetch> due;
     for (std::uint64_t row = 0; row < rows.size(); ++row) {
         due.push_back({rows.int32(row, 1), rows.text(row, 2), rows.text(row, 3), rows.text(row, 4),
-                       rows.int32(row, 5), rows.int32(row, 6)});
+                       rows.int32(row, 5), rows.int32(row, 6), rows.int32(row, 7)});
     }
     return due;
 }
@@ -74,6 +80,11 @@ void delay_refetch(const DueRefetch &refetch, core::Milliseconds delay, std::int
     (void)delay_row.run({param(refetch.integration_id), param(refetch.kind),
                          param(refetch.object_id), param(std::int64_t{delay.count()}),
                          param(attempts), param(error)});
+}
+
+void delay_late_refetch(const DueRefetch &refetch, core::Milliseconds delay) {
+    (void)delay_late_row.run({param(refetch.integration_id), param(refetch.kind),
+                              param(refetch.object_id), param(std::int64_t{delay.count()})});
 }
 
 } // namespace billstack::pg

@@ -11,7 +11,8 @@ struct DueRefetch {
     std::string object_id;
     std::string reason;
     std::int32_t requests = 0;
-    std::int32_t attempts = 0;
+    std::int32_t attempts = 0;   // failed ones in a row
+    std::int32_t late_reads = 0; // that found the late member still null
 };
 
 // Due ones, oldest first; not those of the resting integrations.
@@ -24,5 +25,7 @@ void delete_refetch(const DueRefetch &refetch);
 // Due again after the delay; attempts: as they are to stand; error "" for none.
 void delay_refetch(const DueRefetch &refetch, core::Milliseconds delay, std::int32_t attempts,
                    const std::string &error);
+// Due again because a member is still to be filled.
+void delay_late_refetch(const DueRefetch &refetch, core::Milliseconds delay);
 
 } // namespace billstack::pg

@@ -11,6 +11,7 @@ namespace {
 constexpr auto look_interval = std::chrono::minutes(5); // a net for wake-ups that were lost
 constexpr int lock_timeout_ms = 1000;
 constexpr int most_troubles = 4; // in a row
+constexpr auto counters_pause = std::chrono::seconds(5);
 
 // For the exit callbacks, which must drop the network before the process ends: a plain pointer.
 Worker *current = nullptr;
@@ -200,6 +201,12 @@ void Worker::store_counters() {
         StoreTransaction transaction;
         store_flushes(flushes);
         transaction.commit_without_waiting(); // what is in memory only is lost by a crash anyway
+    } catch (const PgError &error) {
+        give_back_flushes(own_database, flushes);
+        if (!is_lock_trouble(error)) {
+            throw;
+        }
+        counters_after_ = clock_.mono() + counters_pause; // an integration is being disconnected
     } catch (...) {
         give_back_flushes(own_database, flushes);
         throw;
@@ -220,7 +227,10 @@ void Worker::work() {
     }
     refetches_->work();
     handlers_busy_ = handlers_.work();
-    if (has_flushes()) {
+    if (counters_after_ && clock_.mono() >= *counters_after_) {
+        counters_after_.reset();
+    }
+    if (!counters_after_ && has_flushes()) {
         store_counters();
     }
 }

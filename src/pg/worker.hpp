@@ -52,8 +52,9 @@ class Worker {
     bool look_wanted_ = true;
     bool version_fits_ = false;
     core::MonoTime next_look_{};
-    std::optional<core::MonoTime> resume_at_; // after trouble with the database
-    int troubles_ = 0;                        // in a row
+    std::optional<core::MonoTime> counters_after_; // a lock kept them from being stored
+    std::optional<core::MonoTime> resume_at_;      // after trouble with the database
+    int troubles_ = 0;                             // in a row
 };
 
 } // namespace billstack::pg

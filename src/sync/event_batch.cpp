@@ -59,6 +59,12 @@ class Batch {
             result.outcome = EventOutcome::other_account;
             return true;
         }
+        // Thin events name it in context, "acct_1" or a path that ends with it.
+        std::string_view context = event.context.substr(event.context.rfind('/') + 1);
+        if (event.thin && !context.empty() && context != own_.account_id) {
+            result.outcome = EventOutcome::other_account;
+            return true;
+        }
         if (event.livemode && *event.livemode != own_.livemode) {
             result.outcome = EventOutcome::other_mode;
             return true;

@@ -64,7 +64,9 @@ void ObjectRead::on_result(stripe::CallResult result) {
 
 void ObjectRead::accept_object(stripe::CallResult result) {
     AsOf as_of{result.window_start, result.window_end};
-    if (result.status == stripe::CallStatus::refused && result.http_status == 404) {
+    // Another 404 is of a path that is wrong, or of something that is not Stripe.
+    if (result.status == stripe::CallStatus::refused && result.http_status == 404 &&
+        result.error.code == "resource_missing") {
         gone_at_ = as_of;
         state_ = State::gone;
         return;
