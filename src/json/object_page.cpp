@@ -184,4 +184,17 @@ InnerList read_inner_list(std::string_view raw) {
     return list;
 }
 
+std::string_view without_space(std::string_view text) {
+    // Never freed, like the parser. Bounded by the largest object.
+    thread_local auto *const buffer = new std::string;
+    if (buffer->size() < text.size()) {
+        buffer->resize(text.size());
+    }
+    std::size_t size = 0;
+    if (simdjson::minify(text.data(), text.size(), buffer->data(), size) != simdjson::SUCCESS) {
+        return text;
+    }
+    return {buffer->data(), size};
+}
+
 } // namespace billstack::json

@@ -38,6 +38,11 @@ class ListPage {
     bool has_more_ = false;
 };
 
+// The text without the white space between its tokens: lists, events and single answers indent the
+// same object differently. Valid until the next call in this thread; text itself where it cannot be
+// told where strings end.
+std::string_view without_space(std::string_view text);
+
 // An element of a list inside an object.
 struct ListElement {
     std::string_view id; // as it stands in the text; resolve it when id_escaped

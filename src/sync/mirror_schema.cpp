@@ -23,7 +23,7 @@ constexpr MetaColumn meta_columns[] = {
      "the state is from this second on Stripe's clock at the earliest"},
     {"_as_of_end", "timestamp with time zone", "NOT NULL", "and from this one at the latest"},
     {"_source", "text", "NOT NULL", "where the state came from: backfill, read, event or call"},
-    {"_digest", "bytea", "NOT NULL", "SHA-256 of _raw"},
+    {"_digest", "bytea", "NOT NULL", "SHA-256 of _raw without the white space between its tokens"},
     {"_synced_at", "timestamp with time zone", "NOT NULL DEFAULT pg_catalog.now()",
      "when sync last changed the row, on this server's clock"},
     {"_deleted_at", "timestamp with time zone", "", "set when Stripe no longer has the object"},

@@ -258,7 +258,7 @@ std::vector<ChildRows> read_children(const stripe::Kind &parent, std::string_vie
 }
 
 Digest digest_of(std::string_view raw) {
-    return crypto::sha256(raw);
+    return crypto::sha256(json::without_space(raw));
 }
 
 } // namespace billstack::sync

@@ -12,7 +12,9 @@
 
 namespace billstack::sync {
 
-using Digest = std::array<unsigned char, 32>; // SHA-256 of the raw bytes
+// SHA-256 of the raw bytes without the white space between tokens: lists, events and single answers
+// indent one object differently.
+using Digest = std::array<unsigned char, 32>;
 
 // What a state is as of, on Stripe's clock, unix seconds (sync.md section 2): the second of an
 // event twice, or the window of the read it came from.

@@ -165,7 +165,7 @@ sub _mirror_rows
 		$type eq 'timestamp with time zone' && $name !~ /^_/ ? qq{extract(epoch FROM "$name")::bigint AS "$name"}
 		  : qq{"$name"} } @columns;
 	# What only the server can tell of a row's own columns.
-	$list .= q{, sha256(convert_to(_raw::text, 'UTF8')) = _digest AND _as_of <= _as_of_end
+	$list .= q{, sha256(convert_to(regexp_replace(_raw::text, '("(?:[^"\\\\]|\\\\.)*")|[ \n\r\t]+', '\\1', 'g'), 'UTF8')) = _digest AND _as_of <= _as_of_end
 		AND _synced_at IS NOT NULL AND _api_version IS NOT NULL AS _sound};
 	my %row;
 	# Base64, because _raw keeps Stripe's line breaks and a row must stay on its line.
