@@ -164,8 +164,10 @@ sub run_round
 	$node->sql("SELECT billstack.rotate_keys('$team', NULL, webhook_secret => '$secret')");
 	my @schedules = schedules_of($round, $count);
 	$sim->faults({ random => 0.05, match => { path => '^/v1/' } },
-		map { { match => { path => '^/v1/' }, probability => 0.02, action => $_ } }
-		  { status => 429 }, { status => 500 }, { cut => 'body' });
+		(map { { match => { path => '^/v1/' }, probability => 0.02, action => $_ } }
+			{ status => 429 }, { status => 500 }, { cut => 'body' }),
+		# A page that comes long after it was read; others overtake it.
+		{ match => { path => '^/v1/', query => 'limit' }, probability => 0.3, action => { delay_ms => 1500 } });
 	$sim->latency(2);
 	my $run = $node->start_backfill($team, objects => \@kinds);
 	my (@pool, @lost, $from);
