@@ -17,12 +17,15 @@ class StoreTransaction {
         transaction_.commit();
     }
     // For what a crash loses as a whole and is then done again: no wait for the disk.
+    // The setting comes last: leaving the user's context undoes what was set inside it.
     void commit_without_waiting() {
+        spi_.reset();
+        user_.reset();
         call([] {
             (void)set_config_option("synchronous_commit", "off", PGC_USERSET, PGC_S_SESSION,
                                     GUC_ACTION_LOCAL, true, 0, false);
         });
-        commit();
+        transaction_.commit();
     }
 
   private:

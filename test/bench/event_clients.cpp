@@ -79,15 +79,15 @@ int measure_latency(const char *conninfo, int pause_ms) {
         std::string name = "see " + std::string(kind->table);
         if (std::find(watched.begin(), watched.end(), name) == watched.end()) {
             watcher.prepare(name, "SELECT 1 FROM stripe_team_bench." + std::string(kind->table) +
-                                      " WHERE id = $1 AND _as_of >= to_timestamp($2)");
+                                      " WHERE id = $1 AND metadata->>'order' = $2");
             watched.push_back(name);
         }
         std::string id(event.object_id);
-        std::string second = std::to_string(event.created);
+        std::string mark = "A-" + std::to_string(event.created); // bench.changes() put it there
         std::this_thread::sleep_for(std::chrono::milliseconds(pause_ms));
         writer.execute("hand_in", {delivery.payload.c_str(), delivery.signature.c_str()});
         auto start = Clock::now();
-        while (PQntuples(watcher.execute(name, {id.c_str(), second.c_str()}).get()) == 0) {
+        while (PQntuples(watcher.execute(name, {id.c_str(), mark.c_str()}).get()) == 0) {
             if (bench::seconds_since(start) > 30) {
                 bench::fail("event " + delivery.event_id + " is not applied after 30 s");
             }
