@@ -80,6 +80,7 @@ std::vector<InboxEvent> EventService::claim(bool &more) {
     if (!pass_open_) {
         pass_floor_ = oldest_running_transaction();
         pass_open_ = true;
+        woken_ = false;
         pass_batches_ = 0;
     }
     std::vector<InboxEvent> events = claim_new(position_, batch_size, resting_);
@@ -91,6 +92,7 @@ std::vector<InboxEvent> EventService::claim(bool &more) {
     if (!more) {
         position_ = {pass_floor_, -1};
         pass_open_ = false;
+        more = woken_;
     } else if (++pass_batches_ >= longest_pass) {
         position_ = {std::min(pass_floor_, position_.inserted_by), -1};
         pass_open_ = false;

@@ -23,7 +23,10 @@ class EventService {
     explicit EventService(const core::Clock &clock) : clock_(clock) {}
 
     // Rows may have come in.
-    void wake() { wanted_ = true; }
+    void wake() {
+        wanted_ = true;
+        woken_ = true;
+    }
     // All rows are to be looked at again: after a start, an arm(), an upgrade of a mirror.
     void rescan();
     // One batch, one transaction.
@@ -59,6 +62,7 @@ class EventService {
     InboxPosition position_;
     std::uint64_t pass_floor_ = 0; // oldest transaction running when the pass began
     bool pass_open_ = false;
+    bool woken_ = false; // since the pass began: perhaps for a row that it has gone past
     int pass_batches_ = 0;
     std::optional<core::MonoTime> retry_at_;
     bool retries_ = true;       // there may be rows that are put off

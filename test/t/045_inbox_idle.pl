@@ -119,6 +119,21 @@ is(is_done($old), 0, 'the older one is open');
 $other->value('COMMIT');
 cmp_ok(done_after($old), '<', 10, 'it commits after them and is done at once');
 
+# The worker is at a younger event, whose row makes it wait, while the older one commits: what it was woken for
+# lies behind it.
+$control->value($_) for
+  q{CREATE FUNCTION public.dawdle() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_catalog.pg_sleep(2); RETURN NULL; END'},
+  q{CREATE TRIGGER dawdle AFTER INSERT ON stripe_team_acme.customers FOR EACH ROW EXECUTE FUNCTION public.dawdle()};
+($old, $old_insert) = new_event();
+$other->value($_) for 'BEGIN', $old_insert;
+my ($young, $young_insert) = new_event();
+$third->value($young_insert);
+ok(Billstack::Node->wait_until(sub { $control->value(q{SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'}) }), 'the worker is at the younger event');
+$other->value('COMMIT');
+cmp_ok(done_after($old), '<', 20, 'the older one, committed meanwhile, is done');
+is(is_done($young), 1, '... and so is the younger one');
+$control->value('DROP TRIGGER dawdle ON stripe_team_acme.customers');
+
 # --- prepared transactions: COMMIT PREPARED wakes nobody ------------------------------------------------------------
 
 # By then nobody knows what the transaction did. Its row is found by whatever wakes the worker next, at the latest
