@@ -11,8 +11,8 @@ key=sk_test_benchmarkaccount000
 one_at_a_time bench-events
 
 finish() {
+    stop_simulator "$dir" # first: its number is in the folder
     "$top/test/env/cluster.sh" destroy "$dir"
-    stop_simulator "$dir"
 }
 trap finish EXIT
 finish
