@@ -108,7 +108,9 @@ CallStatus status_of(const http::Response &response) {
         return CallStatus::rate_limited;
     if (status == 409 || status >= 500)
         return CallStatus::unreachable;
-    return status >= 400 ? CallStatus::refused : CallStatus::bad_answer;
+    // Stripe refuses with a reason; without one it was cut on the way, or somebody else answered.
+    bool refused = status >= 400 && looks_like_object(response.content());
+    return refused ? CallStatus::refused : CallStatus::bad_answer;
 }
 
 } // namespace

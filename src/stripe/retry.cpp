@@ -60,8 +60,10 @@ bool should_retry(const http::Response &response, const std::string &method, int
         return true;
     if (response.status == 429)
         return policy.retry_rate_limited;
-    return response.status >= 200 && response.status < 300 && method == "GET" &&
-           !looks_like_object(response.content());
+    // An answer that was cut on the way: of a refusal, too, nobody knows what it says.
+    bool has_object = (response.status >= 200 && response.status < 300) ||
+                      (response.status >= 400 && response.status != 401 && response.status != 403);
+    return has_object && method == "GET" && !looks_like_object(response.content());
 }
 
 core::Milliseconds retry_delay(const http::Response &response, int attempts, double unit_random) {
