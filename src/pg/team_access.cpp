@@ -1,6 +1,7 @@
 #include "pg/team_access.hpp"
 
 #include "pg/integration_store.hpp"
+#include "pg/principal.hpp"
 #include "pg/scope.hpp"
 
 namespace billstack::pg {
@@ -95,6 +96,7 @@ core::Error unknown_team(const std::string &team) {
 }
 
 void require_team(const std::string &team, Need need) {
+    refuse_principal();
     core::check_slug(team, "team");
     if (!may_use_team(team, need)) {
         throw refusal(team, need);
@@ -104,6 +106,7 @@ void require_team(const std::string &team, Need need) {
 std::vector<Integration> require_integrations(const std::string &team,
                                               const std::optional<std::string> &integration,
                                               Need need) {
+    refuse_principal();
     if (integration) {
         core::check_team_and_integration(team, *integration);
     } else {
