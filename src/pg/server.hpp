@@ -45,6 +45,7 @@
 #include "stripe/caller.hpp"
 #include "stripe/event.hpp"
 #include "stripe/event_types.hpp"
+#include "stripe/intent.hpp"
 #include "stripe/object_catalog.hpp"
 #include "stripe/webhook_signature.hpp"
 #include "sync/backfill.hpp"
