@@ -41,7 +41,10 @@ constinit Statement update_team_owner{
     "UPDATE billstack_internal.team SET owner_name = $2 WHERE team = $1"};
 constinit Statement delete_empty_team{
     "DELETE FROM billstack_internal.team AS t WHERE t.team = $1 AND NOT EXISTS"
-    " (SELECT FROM billstack_internal.integration AS i WHERE i.team = t.team)"};
+    " (SELECT FROM billstack_internal.integration AS i WHERE i.team = t.team) AND NOT EXISTS"
+    " (SELECT FROM billstack_internal.project AS p WHERE p.team = t.team) AND NOT EXISTS"
+    " (SELECT FROM billstack_internal.api_key AS k WHERE k.team = t.team) AND NOT EXISTS"
+    " (SELECT FROM billstack_internal.account_map AS m WHERE m.team = t.team)"};
 
 constinit Statement insert_integration_row{
     "INSERT INTO billstack_internal.integration (team, name, owner_name, schema_name, schema_oid,"

@@ -74,6 +74,7 @@ std::vector<std::pair<std::string, std::string>> load_outdated(int version);
 // The team exists afterwards and stays until this transaction ends, whoever made it.
 void ensure_team(const std::string &team, const std::string &owner_name);
 void set_team_owner(const std::string &team, const std::string &owner_name);
+// What else belongs to a team keeps it: projects, API keys, accounts.
 void delete_team_without_integrations(const std::string &team);
 
 // Returns the id. core::Error(exists_already) also when another transaction was faster.

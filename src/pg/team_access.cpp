@@ -20,7 +20,7 @@ bool caller_owns_extension() {
 }
 
 bool read_only_for(Need need) {
-    return need == Need::see;
+    return need == Need::see || need == Need::read_billing;
 }
 
 bool suffices(const std::string &profile, Need need) {
@@ -30,7 +30,10 @@ bool suffices(const std::string &profile, Need need) {
     case Need::receive:
         return profile == "admin" || profile == "app" || profile == "webhook";
     case Need::subscribe:
+    case Need::write_billing:
         return profile == "admin" || profile == "app";
+    case Need::read_billing:
+        return profile == "admin" || profile == "app" || profile == "reader";
     case Need::act:
         break;
     }
