@@ -1,6 +1,7 @@
 -- Projects and their customers, products and prices. Stripe ids belong to the account and mode of
 -- the integration they were made with: when a project comes to stand on another one, its rows are
--- marked stale and no call uses their Stripe ids until relink_project() has found new ones.
+-- marked stale and no call uses their Stripe ids until relink_project() has found new ones, or the
+-- project comes back to where they belong (stale_account, stale_livemode).
 CREATE TABLE billstack_internal.project (
     id text PRIMARY KEY,
     team text NOT NULL REFERENCES billstack_internal.team (team),
@@ -16,7 +17,7 @@ CREATE TABLE billstack_internal.project (
 CREATE INDEX project_team_idx ON billstack_internal.project (team);
 CREATE INDEX project_integration_idx ON billstack_internal.project (integration_id);
 REVOKE ALL ON billstack_internal.project FROM PUBLIC;
-COMMENT ON TABLE billstack_internal.project IS 'one product that a team sells; linked to one integration at most. account_id and livemode: where its Stripe ids that are not stale belong';
+COMMENT ON TABLE billstack_internal.project IS 'one product that a team sells; linked to one integration at most. account_id (integration:<id> where the key may not read it) and livemode: where its Stripe ids that are not stale belong';
 
 CREATE TABLE billstack_internal.project_customer (
     id text PRIMARY KEY,
@@ -28,6 +29,8 @@ CREATE TABLE billstack_internal.project_customer (
     link text NOT NULL,
     link_detail text,
     stale boolean NOT NULL DEFAULT false,
+    stale_account text,
+    stale_livemode boolean,
     created_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
     updated_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
     deleted_at timestamptz
@@ -48,10 +51,12 @@ CREATE TABLE billstack_internal.project_product (
     metadata jsonb NOT NULL DEFAULT '{}',
     stripe_product_id text NOT NULL,
     stale boolean NOT NULL DEFAULT false,
+    stale_account text,
+    stale_livemode boolean,
     created_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
     updated_at timestamptz NOT NULL DEFAULT pg_catalog.now()
 );
-CREATE UNIQUE INDEX project_product_stripe_key ON billstack_internal.project_product (project_id, stripe_product_id);
+CREATE UNIQUE INDEX project_product_stripe_key ON billstack_internal.project_product (project_id, stripe_product_id) WHERE NOT stale;
 CREATE INDEX project_product_stripe_idx ON billstack_internal.project_product (stripe_product_id);
 REVOKE ALL ON billstack_internal.project_product FROM PUBLIC;
 COMMENT ON TABLE billstack_internal.project_product IS 'products of a project';
@@ -68,10 +73,12 @@ CREATE TABLE billstack_internal.project_price (
     metadata jsonb NOT NULL DEFAULT '{}',
     stripe_price_id text NOT NULL,
     stale boolean NOT NULL DEFAULT false,
+    stale_account text,
+    stale_livemode boolean,
     created_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
     updated_at timestamptz NOT NULL DEFAULT pg_catalog.now()
 );
-CREATE UNIQUE INDEX project_price_stripe_key ON billstack_internal.project_price (project_id, stripe_price_id);
+CREATE UNIQUE INDEX project_price_stripe_key ON billstack_internal.project_price (project_id, stripe_price_id) WHERE NOT stale;
 CREATE INDEX project_price_stripe_idx ON billstack_internal.project_price (stripe_price_id);
 CREATE INDEX project_price_product_idx ON billstack_internal.project_price (product_id);
 REVOKE ALL ON billstack_internal.project_price FROM PUBLIC;

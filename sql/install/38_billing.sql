@@ -28,6 +28,8 @@ CREATE TABLE billstack_internal.project_subscription (
     mrr_discounted numeric,
     metadata jsonb NOT NULL DEFAULT '{}',
     stale boolean NOT NULL DEFAULT false,
+    stale_account text,
+    stale_livemode boolean,
     created_at timestamptz NOT NULL,
     updated_at timestamptz NOT NULL DEFAULT pg_catalog.now()
 );
@@ -59,6 +61,8 @@ CREATE TABLE billstack_internal.project_invoice (
     due_date timestamptz,
     paid_at timestamptz,
     stale boolean NOT NULL DEFAULT false,
+    stale_account text,
+    stale_livemode boolean,
     created_at timestamptz NOT NULL,
     updated_at timestamptz NOT NULL DEFAULT pg_catalog.now()
 );
@@ -88,6 +92,8 @@ CREATE TABLE billstack_internal.project_payment (
     failure_code text,
     failure_message text,
     stale boolean NOT NULL DEFAULT false,
+    stale_account text,
+    stale_livemode boolean,
     created_at timestamptz NOT NULL,
     updated_at timestamptz NOT NULL DEFAULT pg_catalog.now()
 );

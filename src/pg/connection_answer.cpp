@@ -35,9 +35,13 @@ json::Node connection_answer(const Integration &integration) {
     return answer;
 }
 
-void notify_change(const char *event, const Integration &integration) {
+void notify_change(const char *event, const Integration &integration,
+                   const std::string *project_id) {
     json::Node payload = json::Node::object();
     payload.set("event", event).set("team", integration.team).set("integration", integration.name);
+    if (project_id != nullptr) {
+        payload.set("project", *project_id);
+    }
     std::string text = payload.dump();
     const char *bytes = text.c_str();
     call([&] { Async_Notify("billstack", bytes); });

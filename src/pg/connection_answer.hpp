@@ -15,7 +15,9 @@ std::optional<std::string> json_time(const std::optional<TimestampTz> &at);
 // What connect and rotate_keys answer (sql-api.md, Connections).
 json::Node connection_answer(const Integration &integration);
 
-// NOTIFY billstack with {"event","team","integration"}, delivered at commit.
-void notify_change(const char *event, const Integration &integration);
+// NOTIFY billstack with {"event","team","integration"}, of link and unlink also "project";
+// delivered at commit.
+void notify_change(const char *event, const Integration &integration,
+                   const std::string *project_id = nullptr);
 
 } // namespace billstack::pg

@@ -2,16 +2,10 @@
 #include "pg/inbox_store.hpp"
 #include "pg/integration_store.hpp"
 #include "pg/mirror_admin.hpp"
+#include "pg/project_link.hpp"
 #include "pg/wake.hpp"
 
 namespace billstack::pg {
-
-namespace {
-
-// The place where linked projects are named with 55006, once projects exist.
-void refuse_while_projects_are_linked(const Integration &) {}
-
-} // namespace
 
 BILLSTACK_SQL_FUNCTION(billstack_disconnect) {
     bool drop_dependents = args.boolean(2, "drop_dependents");

@@ -2,6 +2,7 @@
 #include "pg/connection_answer.hpp"
 #include "pg/integration_store.hpp"
 #include "pg/key_check.hpp"
+#include "pg/project_link.hpp"
 #include "pg/wake.hpp"
 
 namespace billstack::pg {
@@ -281,6 +282,7 @@ BILLSTACK_SQL_FUNCTION(billstack_rotate_keys) {
     require_writable("rotate_keys");
     require_armed(integration);
     check_modes(integration, rotation);
+    const StripePlace before = place_of(integration);
     AccountComparison accounts;
     if (rotation.secret_key) {
         check_sealing_possible(rotation.shape->livemode);
@@ -296,6 +298,7 @@ BILLSTACK_SQL_FUNCTION(billstack_rotate_keys) {
         integration.webhook_secret_state = stripe::name_of(rotation.webhook_secret->state);
     }
     store_rotated(integration);
+    follow_rotation(integration, before, accounts.changed);
     seal_new_keys(integration, rotation, replaces_real_secret);
     notify_change("rotate", integration);
     json::Node answer = connection_answer(integration);

@@ -3,10 +3,21 @@
 #include "pg/inbox_store.hpp"
 #include "pg/integration_store.hpp"
 #include "pg/mirror_admin.hpp"
+#include "pg/project_store.hpp"
 
 namespace billstack::pg {
 
 namespace {
+
+json::Node linked_projects(const Integration &integration) {
+    json::Node list = json::Node::array();
+    for (const Project &project : projects_of_integration(integration.id, true)) {
+        json::Node node = json::Node::object();
+        node.set("id", project.id).set("name", project.name);
+        list.append(std::move(node));
+    }
+    return list;
+}
 
 json::Node webhook_status(const Integration &integration) {
     InboxState inbox = read_inbox_state(integration.id, true);
@@ -54,7 +65,7 @@ BILLSTACK_SQL_FUNCTION(billstack_status) {
         .set("defaultCurrency", integration.account.default_currency)
         .set("livemode", integration.livemode)
         .set("lastValidatedAt", json_time(integration.last_validated_at))
-        .set("linkedProjects", json::Node::array())
+        .set("linkedProjects", linked_projects(integration))
         .set("lastError", integration.shown_error())
         .set_null("readsThisMonth") // not counted yet
         .set("webhook", webhook_status(integration));

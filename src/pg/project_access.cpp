@@ -1,18 +1,13 @@
 #include "pg/project_access.hpp"
 
 #include "pg/integration_store.hpp"
+#include "pg/principal.hpp"
 #include "pg/project_store.hpp"
 #include "pg/team_access.hpp"
 
 namespace billstack::pg {
 
 namespace {
-
-core::Error unknown_project(const std::string &id) {
-    return core::Error(core::Code::unknown_object, "project \"" + id + "\" does not exist",
-                       "There is no such project, or your role has no access to it.",
-                       "See billstack.list_projects() of your team.");
-}
 
 core::Error refusal(const Project &project, const char *rule) {
     return core::Error(core::Code::not_allowed,
@@ -22,11 +17,12 @@ core::Error refusal(const Project &project, const char *rule) {
 
 } // namespace
 
-Project require_project(const std::string &id, Billing need, std::string_view) {
+Project require_project(const std::string &id, Billing need, std::string_view scope) {
     std::optional<Project> found = find_project(id, need == Billing::read);
     if (!found || !may_use_team(found->team, Need::read_billing)) {
         throw unknown_project(id);
     }
+    check_principal(found->team, found->id, scope);
     if (need == Billing::read) {
         return std::move(*found);
     }
@@ -37,6 +33,7 @@ Project require_project(const std::string &id, Billing need, std::string_view) {
 }
 
 Project require_project_to_manage(const std::string &id) {
+    refuse_principal();
     std::optional<Project> found = find_project(id, false);
     if (!found || !may_use_team(found->team, Need::see)) {
         throw unknown_project(id);
@@ -71,13 +68,13 @@ core::Error unknown_in_project(const char *kind, const std::string &id) {
 }
 
 core::Error stale_in_project(const Project &project, const char *kind, const std::string &id) {
-    return core::Error(core::Code::not_ready,
-                       std::string(kind) + " \"" + id +
-                           "\" belongs to another Stripe account or mode",
-                       "Its Stripe id was stored before the project came to stand on integration "
-                       "\"" + project.integration.value_or("") + "\".",
-                       "Call billstack.relink_project('" + project.id +
-                           "') to find it in the present account.");
+    return core::Error(
+        core::Code::not_ready,
+        std::string(kind) + " \"" + id + "\" belongs to another Stripe account or mode",
+        "Its Stripe id was stored before the project came to stand on integration "
+        "\"" +
+            project.integration.value_or("") + "\".",
+        "Call billstack.relink_project('" + project.id + "') to find it in the present account.");
 }
 
 ProjectCustomer require_customer(const Project &project, const std::string &id, bool live) {

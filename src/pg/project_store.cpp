@@ -21,8 +21,7 @@ constinit Statement select_linked{BILLSTACK_PROJECT_COLUMNS
 
 #undef BILLSTACK_PROJECT_COLUMNS
 
-constinit Statement lock_to_use{
-    "SELECT FROM billstack_internal.project WHERE id = $1 FOR SHARE"};
+constinit Statement lock_to_use{"SELECT FROM billstack_internal.project WHERE id = $1 FOR SHARE"};
 constinit Statement lock_to_change{
     "SELECT FROM billstack_internal.project WHERE id = $1 FOR NO KEY UPDATE"};
 
