@@ -79,8 +79,8 @@ const Api::Caller &Api::authenticate(const Request &request) const {
     return found->second;
 }
 
-static void require_permission(std::string_view kind, const KeyConfig &key,
-                               const AccountConfig &account, std::string_view access = "_read") {
+void require_permission(std::string_view kind, const KeyConfig &key, const AccountConfig &account,
+                        std::string_view access) {
     std::string full = std::string{kind} + std::string{access};
     bool denied = std::any_of(key.denied.begin(), key.denied.end(),
                               [&](const std::string &one) { return one == kind || one == full; });
@@ -129,23 +129,31 @@ void Api::route(const Request &request, Response &response) {
         return get(caller, request, response);
     if (request.method != "POST" && request.method != "DELETE")
         throw unrecognized_url(request.method, request.path);
-    std::string_view key = request.header("idempotency-key");
-    if (key.empty() || request.method == "DELETE")
-        return write(caller, request, response);
-    std::string name = caller.store->config().id + " " + std::string{key};
-    std::string asked = request.path + "\n" + request.body;
-    if (auto found = answered_.find(name); found != answered_.end()) {
-        if (found->second.first != asked)
-            throw ApiError{400,
-                           "Keys for idempotent requests can only be used with the same parameters "
-                           "they were first used with.",
-                           "", "", "idempotency_error"};
-        response.body = found->second.second;
-        response.headers.emplace_back("Idempotent-Replayed", "true");
+    const std::string &account = caller.store->config().id;
+    if (answered_.replay(account, request, clock_, response))
         return;
-    }
     write(caller, request, response);
-    answered_[name] = {asked, response.body};
+    answered_.keep(account, request, clock_, response);
+}
+
+void Api::hold(const Request &request, int64_t ms) {
+    if (const Store *store = caller_account(request))
+        answered_.hold(store->config().id, request, ms);
+}
+
+bool Api::is_kept(const Request &request) {
+    const Store *store = caller_account(request);
+    Response ignored;
+    try {
+        return store != nullptr && answered_.replay(store->config().id, request, clock_, ignored);
+    } catch (const ApiError &) {
+        return true; // the API refuses it by itself
+    }
+}
+
+void Api::keep(const Request &request, const Response &response) {
+    if (const Store *store = caller_account(request))
+        answered_.keep(store->config().id, request, clock_, response);
 }
 
 void Api::get_account(const Caller &caller, const std::string &id,

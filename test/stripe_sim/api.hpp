@@ -1,6 +1,7 @@
 // The /v1 API: authentication, routes, answers. Knows nothing of sockets, faults or the ledger.
 #pragma once
 
+#include "idempotency.hpp"
 #include "request.hpp"
 #include "response.hpp"
 #include "routes.hpp"
@@ -17,8 +18,20 @@ namespace stripe_sim {
 /// The key of the Authorization header, Bearer or Basic. Empty when there is none.
 std::string caller_key(const Request &request);
 
+/// Throws ApiError 403 when the key may not do it.
+void require_permission(std::string_view kind, const KeyConfig &key, const AccountConfig &account,
+                        std::string_view access = "_read");
+
 /// {"id", "object", "deleted": true}
 std::string deleted_stub(const KindInfo &kind, const std::string &id);
+
+/// An object that a POST of the API made.
+struct MadeObject {
+    std::string account;
+    std::string kind;
+    std::string id;
+    std::string idempotency_key;
+};
 
 class Api {
   public:
@@ -29,6 +42,14 @@ class Api {
 
     /// Makes or replaces a key while running; false for an unknown account (empty: the first).
     bool set_key(std::string_view account, const KeyConfig &key);
+    /// The answer of this request is out only after `ms`: until then its idempotency key is in use.
+    void hold(const Request &request, int64_t ms);
+    /// True when a POST has an answer that is kept under its idempotency key.
+    bool is_kept(const Request &request);
+    /// Keeps another answer than the one given under the request's idempotency key.
+    void keep(const Request &request, const Response &response);
+    std::vector<MadeObject> &made() { return made_; }
+
     /// From now on the key is answered with 401. False when it was not known.
     bool revoke_key(const std::string &key) { return callers_.erase(key) > 0; }
 
@@ -62,6 +83,10 @@ class Api {
     void write(const Caller &caller, const Request &request, Response &response);
     /// The fields of a change, from a form.
     Json read_form(Store &store, Kind kind, Json form, bool creates);
+    /// The id of what was made or changed.
+    std::string write_object(Store &store, const KindInfo &kind, const Route &route, Json form,
+                             Rng &rng, const std::string &key);
+    void write_portal(const Caller &caller, const Request &request, Response &response);
     void erase(Store &store, const KindInfo &kind, const std::string &id, bool deletes, Rng &rng,
                const Request &request, Response &response);
 
@@ -69,8 +94,8 @@ class Api {
     SimClock clock_;
     std::vector<std::unique_ptr<Store>> stores_;
     std::unordered_map<std::string, Caller> callers_;
-    /// By account and idempotency key: what was asked and what was answered.
-    std::unordered_map<std::string, std::pair<std::string, std::string>> answered_;
+    IdempotencyKeys answered_;
+    std::vector<MadeObject> made_;
     uint64_t written_ = 0;
 };
 

@@ -2,9 +2,10 @@
 #include "api.hpp"
 
 #include "api_error.hpp"
-#include "changes.hpp"
+#include "billing.hpp"
 #include "form.hpp"
 #include "maker.hpp"
+#include "parameters.hpp"
 
 #include <algorithm>
 
@@ -31,10 +32,11 @@ constexpr Writable writables[] = {
     {Kind::subscription,
      {"customer", "items"},
      {"payment_behavior", "proration_behavior"},
-     R"({"status": "active"})",
+     R"({"status": "active", "cancel_at": null, "cancel_at_period_end": false})",
      true},
     {Kind::invoice, {"customer"}, {"subscription", "pending_invoice_items_behavior"}, "{}", true},
-    {Kind::refund, {}, {}, R"({"charge": null})", false},
+    {Kind::refund, {}, {}, "{}", false},
+    {Kind::checkout_session, {}, {}, "{}", false},
     {Kind::coupon,
      {},
      {},
@@ -65,7 +67,9 @@ bool has(const json_t *form, const char *name) {
     return value != nullptr && !json_is_null(value);
 }
 
-void check_names(const Writable &of, const json_t *form, const json_t *example) {
+void check_names(const Writable &of, const json_t *form, const json_t *example, bool creates) {
+    if (std::string_view taken = parameters_of_kind(of.kind, creates); !taken.empty())
+        return check_parameters(taken, form);
     bool own_id = of.kind == Kind::coupon || of.kind == Kind::product || of.kind == Kind::plan;
     const char *name;
     json_t *value;
@@ -85,12 +89,11 @@ void check_required(const Writable &of, const json_t *form) {
         if (!name.empty() && !has(form, std::string{name}.c_str()))
             throw ApiError{400, "Missing required param: " + std::string{name} + ".",
                            "parameter_missing", std::string{name}};
-    if (of.kind == Kind::refund && !has(form, "charge") && !has(form, "payment_intent"))
-        throw ApiError{400, "One of the following params should be provided for this request: "
-                            "payment_intent or charge."};
 }
 
-void check_references(Store &store, const json_t *form) {
+void check_references(Store &store, Kind of, const json_t *form) {
+    if (of == Kind::refund)
+        return;
     for (auto [member, kind] : {std::pair{"customer", Kind::customer},
                                 {"product", Kind::product},
                                 {"charge", Kind::charge},
@@ -112,7 +115,10 @@ void shape_items(Store &store, json_t *form) {
         std::optional<Key> key = store.find(Kind::price, id);
         if (!key)
             throw no_such("price", id, 400, "items[" + std::to_string(i) + "][price]");
-        json_object_set_new(item, "price", json_deep_copy(store.document(Kind::price, *key).get()));
+        Json whole = item_for(store.document(Kind::price, *key).get(), get_int(item, "quantity", 1),
+                              store.clock().now());
+        json_object_del(item, "price");
+        json_object_update_missing(item, whole.get());
     }
     Json data{json_incref(items)};
     json_t *list = json_object();
@@ -144,17 +150,26 @@ void shape_webhook(json_t *form) {
     }
 }
 
-void shape_refund(Store &store, json_t *form) {
-    std::optional<Key> key = store.find(Kind::charge, get_string(form, "charge"));
-    if (!key)
-        return;
-    Json charge = store.document(Kind::charge, *key);
-    for (const char *name : {"amount", "currency", "payment_intent"})
-        if (!has(form, name))
-            json_object_set(form, name, json_object_get(charge.get(), name));
+void shape_customer(const json_t *form) {
+    std::string email = get_string(form, "email");
+    if (!email.empty() && (email.find('@') == std::string::npos || email.size() > 512))
+        throw ApiError{400, "Invalid email address: " + email, "email_invalid", "email"};
+}
+
+void check_price(const json_t *form) {
+    if (get_int(form, "unit_amount", 0) < 0)
+        throw ApiError{400, "Invalid non-negative integer", "parameter_invalid_integer",
+                       "unit_amount"};
+    const json_t *recurring = json_object_get(form, "recurring");
+    std::string interval = get_string(recurring, "interval");
+    if (recurring != nullptr && interval != "day" && interval != "week" && interval != "month" &&
+        interval != "year")
+        throw ApiError{400, "Invalid recurring[interval]: must be one of day, month, week, or year",
+                       "", "recurring[interval]"};
 }
 
 void shape_price(json_t *form) {
+    check_price(form);
     if (json_is_object(json_object_get(form, "recurring"))) {
         json_object_set_new(form, "type", json_string("recurring"));
         Json whole = parse_json(R"({"interval_count": 1, "meter": null, "trial_period_days": null,
@@ -172,10 +187,10 @@ void shape(Store &store, Kind kind, json_t *form) {
         shape_items(store, form);
     else if (kind == Kind::webhook_endpoint)
         shape_webhook(form);
-    else if (kind == Kind::refund)
-        shape_refund(store, form);
     else if (kind == Kind::price)
         shape_price(form);
+    else if (kind == Kind::customer)
+        shape_customer(form);
     else if (kind == Kind::promotion_code && has(form, "coupon"))
         set_path(form, "promotion.coupon", json_incref(json_object_get(form, "coupon")));
     const Writable &of = *find_writable(kind);
@@ -208,17 +223,20 @@ const char *action_fields(Kind kind, const std::string &action) {
 } // namespace
 
 void Api::write(const Caller &caller, const Request &request, Response &response) {
+    if (request.path == "/v1/billing_portal/sessions" && request.method == "POST")
+        return write_portal(caller, request, response);
     std::optional<Route> route = find_route(segments_of(request.path));
     if (!route)
         throw unrecognized_url(request.method, request.path);
     bool of_customer = route->sub != nullptr && route->kind->kind == Kind::customer;
     const KindInfo &kind = of_customer ? *route->sub : *route->kind;
     const std::string &id = of_customer ? route->sub_id : route->id;
-    const char *acted = route->action.empty() ? nullptr : action_fields(kind.kind, route->action);
+    bool acted = !route->action.empty() &&
+                 (action_fields(kind.kind, route->action) != nullptr ||
+                  (kind.kind == Kind::checkout_session && route->action == "expire"));
     const Writable *of = find_writable(kind.kind);
     bool child = route->sub != nullptr && !of_customer;
-    if (child || (!route->action.empty() && acted == nullptr) ||
-        (acted == nullptr && of == nullptr))
+    if (child || (!route->action.empty() && !acted) || (!acted && of == nullptr))
         throw unrecognized_url(request.method, request.path);
     require_write(caller, kind);
     Store &store = *caller.store;
@@ -226,33 +244,64 @@ void Api::write(const Caller &caller, const Request &request, Response &response
     std::string key{request.header("idempotency-key")};
     if (request.method == "DELETE")
         return erase(store, kind, id, of->deletes, rng, request, response);
-    Json form = parse_form(request.body);
+    std::string written = write_object(store, kind, *route, parse_form(request.body), rng, key);
+    if (id.empty())
+        made_.push_back({store.config().id, std::string{kind.name}, written, key});
+    // The secret of an endpoint is shown once.
+    if (kind.kind == Kind::webhook_endpoint && id.empty())
+        response.body = pretty(store.document(kind.kind, *store.find(kind.kind, written)).get());
+    else
+        store.append_text(response.body, kind.kind, *store.find(kind.kind, written));
+    response.body += '\n';
+}
+
+std::string Api::write_object(Store &store, const KindInfo &kind, const Route &route, Json form,
+                              Rng &rng, const std::string &key) {
+    bool of_customer = route.sub != nullptr;
+    const std::string &id = of_customer ? route.sub_id : route.id;
+    Writing writing{store, rng, key};
+    if (kind.kind == Kind::checkout_session && !route.action.empty())
+        return expire_session(writing, id), id;
     Change change{id.empty() ? Op::create : Op::update, kind.kind, id};
     change.idempotency_key = key;
-    if (acted != nullptr)
-        form = parse_json(acted);
+    if (!route.action.empty())
+        form = parse_json(action_fields(kind.kind, route.action));
     else
         form = read_form(store, kind.kind, std::move(form), change.op == Op::create);
+    if (kind.kind == Kind::checkout_session && id.empty())
+        return create_session(writing, form.get());
+    if (kind.kind == Kind::refund && id.empty())
+        return create_refund(writing, form.get());
+    if (kind.kind == Kind::subscription && !id.empty())
+        return update_subscription(writing, id, form.get()), id;
     if (of_customer)
-        json_object_set_new(form.get(), "customer", json_string(route->id.c_str()));
+        json_object_set_new(form.get(), "customer", json_string(route.id.c_str()));
     change.fields = form.get();
-    ChangeResult result = apply_change(store, change, rng);
-    // The secret of an endpoint is shown once.
-    if (kind.kind == Kind::webhook_endpoint && change.op == Op::create)
-        response.body = pretty(store.document(kind.kind, *store.find(kind.kind, result.id)).get());
-    else
-        store.append_text(response.body, kind.kind, *store.find(kind.kind, result.id));
-    response.body += '\n';
+    return apply_change(store, change, rng).id;
+}
+
+void Api::write_portal(const Caller &caller, const Request &request, Response &response) {
+    require_permission("customer_portal", caller.key, caller.store->config(), "_write");
+    Json form = parse_form(request.body);
+    check_parameters(portal_parameters, form.get());
+    Rng rng{mix64(caller.store->config().seed, ++written_)};
+    std::string key{request.header("idempotency-key")};
+    Json session = portal_session({*caller.store, rng, key}, form.get());
+    made_.push_back(
+        {caller.store->config().id, "portal_session", get_string(session.get(), "id"), key});
+    response.body = pretty(session.get()) + "\n";
 }
 
 Json Api::read_form(Store &store, Kind kind, Json form, bool creates) {
     const Writable &of = *find_writable(kind);
     Json example = fixture(info(kind).object_name());
-    check_names(of, form.get(), example.get());
+    check_names(of, form.get(), example.get(), creates);
     give_types(form.get(), example.get());
     if (creates)
         check_required(of, form.get());
-    check_references(store, form.get());
+    check_references(store, kind, form.get());
+    if (kind == Kind::subscription && !creates) // its items are merged, not replaced
+        return form;
     shape(store, kind, form.get());
     if (!creates)
         return form;
@@ -274,6 +323,8 @@ void Api::erase(Store &store, const KindInfo &kind, const std::string &id, bool 
     if (key && kind.kind == Kind::invoice && !store.field_is(kind.kind, *key, "status", "draft"))
         throw ApiError{400, "You can only delete draft invoices. To cancel an invoice, void it.",
                        "invoice_not_editable"};
+    if (kind.kind == Kind::subscription)
+        require_live_subscription(store, id);
     Change change{Op::remove, kind.kind, id};
     change.idempotency_key = request.header("idempotency-key");
     apply_change(store, change, rng);

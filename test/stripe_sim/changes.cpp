@@ -232,6 +232,15 @@ class Applying {
 
 } // namespace
 
+void tell_of(Store &store, Kind kind, const std::string &id, const std::string &type,
+             const json_t *then, const std::string &idempotency_key) {
+    Json doc{json_deep_copy(store.document(kind, *store.find(kind, id)).get())};
+    patch_document(doc.get(), then);
+    std::string text = pretty(shape_for_version(store, kind, served(kind, doc.get())).get());
+    record_event(store, {type, info(kind).object_name(), id, url_of(kind, id, doc.get()), text,
+                         nullptr, store.clock().now(), idempotency_key});
+}
+
 ChangeResult apply_change(Store &store, const Change &change, Rng &rng) {
     return Applying{store, change, rng}.apply();
 }

@@ -31,4 +31,9 @@ struct ChangeResult {
 /// Throws ApiError when the object does not exist, exists already, or cannot be changed so.
 ChangeResult apply_change(Store &store, const Change &change, Rng &rng);
 
+/// Records an event of what happened silently: the object as it is, with `then` (a patch, or null)
+/// put back to what it was when Stripe tells of it.
+void tell_of(Store &store, Kind kind, const std::string &id, const std::string &type,
+             const json_t *then, const std::string &idempotency_key);
+
 } // namespace stripe_sim

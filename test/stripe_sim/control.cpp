@@ -85,8 +85,15 @@ void Simulator::control(const Request &request, Response &response) {
         std::string since = parameter(request, "since");
         response.content_type = "application/x-ndjson";
         response.body = ledger_.lines_since(since.empty() ? 0 : std::stoull(since));
+    } else if (what == "writes" && get) {
+        std::string since = parameter(request, "since");
+        response.content_type = "application/x-ndjson";
+        response.body = ledger_.lines_since(since.empty() ? 0 : std::stoull(since), true);
+    } else if (what == "made" && get) {
+        control_made(response);
     } else if (what == "reset" && post) {
         ledger_.reset();
+        api_.made().clear();
         faults_.clear();
         if (server_ != nullptr)
             server_->reset_counters();
@@ -103,7 +110,8 @@ void Simulator::control(const Request &request, Response &response) {
             append_one_line(response.body, store->account_text()), response.body += '\n';
     } else if (what == "objects" && parts.size() >= 3) {
         control_objects(request, parts, response);
-    } else if (!control_running(what, request, response)) {
+    } else if (!control_customers(parts, request, response) &&
+               !control_running(what, request, response)) {
         throw unrecognized_url(request.method, request.path);
     }
 }

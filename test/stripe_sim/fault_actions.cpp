@@ -118,16 +118,25 @@ bool Faults::replace_answer(const Fired &fired, const Request &request, Response
     } else if (has("status")) {
         answer_status(action, response);
     } else {
-        replaced = get_bool(action, "hang", false);
+        // Cut in the request: it never arrives.
+        replaced = get_bool(action, "hang", false) || get_string(action, "cut") == "request";
     }
     return replaced;
+}
+
+bool Faults::has_effect(const Fired &fired) {
+    return get_bool(fired.action, "effect", false);
+}
+
+bool Faults::is_stored(const Fired &fired) {
+    return get_bool(fired.action, "stored", false);
 }
 
 void Faults::bend_answer(const Fired &fired, Response &response) {
     const json_t *action = fired.action;
     unsigned choice = json_object_get(action, "random") != nullptr ? random_choice(fired.draw) : 0;
     std::string cut = choice == 3 ? "before" : choice == 4 ? "body" : get_string(action, "cut");
-    if (cut == "before")
+    if (cut == "before" || cut == "request")
         response.cut = Response::Cut::before;
     else if (cut == "headers")
         response.cut = Response::Cut::headers;

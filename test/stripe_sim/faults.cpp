@@ -10,8 +10,9 @@ namespace stripe_sim {
 static constexpr std::string_view action_names[] = {
     "status",         "cut",      "slow_body", "hang",       "delay_ms", "garbage",
     "oversize_bytes", "redirect", "echo_key",  "bad_length", "random"};
-static constexpr std::string_view modifiers[] = {"body", "headers", "retry_after",  "reason",
-                                                 "code", "message", "no_request_id"};
+static constexpr std::string_view modifiers[] = {"body",          "headers", "retry_after",
+                                                 "reason",        "code",    "message",
+                                                 "no_request_id", "effect",  "stored"};
 
 static std::string check_action(const json_t *action) {
     std::string name;
@@ -33,8 +34,8 @@ static std::string check_action(const json_t *action) {
             throw JsonError{"garbage must be a string"};
     if (json_object_get(action, "cut") != nullptr) {
         std::string cut = get_string(action, "cut");
-        if (cut != "before" && cut != "headers" && cut != "body")
-            throw JsonError{"cut must be before, headers or body"};
+        if (cut != "request" && cut != "before" && cut != "headers" && cut != "body")
+            throw JsonError{"cut must be request, before, headers or body"};
     }
     return name;
 }
@@ -64,6 +65,7 @@ Faults::Rule Faults::read_rule(const json_t *node) {
     rule.method = get_string(match, "method");
     rule.path = read_regex(match, "path");
     rule.query = read_regex(match, "query");
+    rule.body = read_regex(match, "body");
     if (const json_t *share = json_object_get(node, "probability"))
         rule.probability = json_number_value(share);
     rule.count = get_int(node, "count", -1);
@@ -126,6 +128,8 @@ std::optional<Faults::Fired> Faults::next(const Request &request) {
             continue;
         if (rule.query && !std::regex_search(request.query, *rule.query) &&
             !std::regex_search(percent_decode(request.query, true), *rule.query))
+            continue;
+        if (rule.body && !std::regex_search(percent_decode(request.body, true), *rule.body))
             continue;
         uint64_t draw = 0;
         if (fires(rule, i, draw))

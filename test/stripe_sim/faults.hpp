@@ -33,6 +33,10 @@ class Faults {
     };
     std::optional<Fired> next(const Request &request);
 
+    /// The answer is replaced only after the request had its effect.
+    static bool has_effect(const Fired &fired);
+    /// The answer is kept under the idempotency key and replayed, as Stripe keeps a 500.
+    static bool is_stored(const Fired &fired);
     /// True when the request is not to be handled: `response` is the whole answer.
     static bool replace_answer(const Fired &fired, const Request &request, Response &response);
     /// Changes a finished answer: delay, slowness, cuts, wrong lengths.
@@ -46,6 +50,7 @@ class Faults {
         std::string method;
         std::optional<std::regex> path;
         std::optional<std::regex> query;
+        std::optional<std::regex> body; ///< decoded
         double probability = 1.0;
         int64_t count = -1; ///< times to fire; -1 without end
         int64_t after = 0;  ///< matching requests let through first

@@ -61,6 +61,8 @@ static Json with_arrays(const json_t *node) {
     json_object_foreach(const_cast<json_t *>(node), name, value) {
         if (numbered)
             json_array_append_new(out.get(), with_arrays(value).release());
+        else if (std::string_view{name} == "metadata") // the keys are the user's, numbers too
+            json_object_set_new(out.get(), name, json_incref(value));
         else
             json_object_set_new(out.get(), name, with_arrays(value).release());
     }
@@ -71,16 +73,7 @@ Json parse_form(std::string_view body) {
     Json out{json_object()};
     for (const Parameter &one : parse_query(body))
         set_steps(out.get(), one);
-    Json arrays{json_object()};
-    const char *name;
-    json_t *value;
-    json_object_foreach(out.get(), name, value) {
-        // Keys of metadata are the user's, numbers too.
-        bool plain = std::string_view{name} == "metadata";
-        json_object_set_new(arrays.get(), name,
-                            plain ? json_incref(value) : with_arrays(value).release());
-    }
-    return arrays;
+    return json_object_size(out.get()) > 0 ? with_arrays(out.get()) : std::move(out);
 }
 
 static constexpr std::string_view integers[] = {
@@ -88,7 +81,8 @@ static constexpr std::string_view integers[] = {
     "days_until_due", "due_date",           "expires_at",      "quantity",    "trial_end",
     "interval_count", "trial_period_days",  "balance",         "unit_amount", "amount"};
 static constexpr std::string_view flags[] = {
-    "active", "cancel_at_period_end", "auto_advance", "disabled", "inclusive", "shippable"};
+    "active", "cancel_at_period_end", "auto_advance", "disabled", "inclusive", "shippable",
+    "deleted"};
 static constexpr std::string_view reals[] = {"percent_off", "percentage"};
 
 template <class Names> static bool among(const Names &names, std::string_view name) {

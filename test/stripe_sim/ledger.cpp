@@ -23,6 +23,19 @@ static std::string target_of(const Request &request) {
     return request.query.empty() ? request.path : request.path + "?" + request.query;
 }
 
+// [[name, value], ...] of query and body, in the order given.
+static void add_parameters(std::string &out, const Request &request) {
+    out += ",\"params\":[";
+    const char *separator = "";
+    for (const std::string &part : {request.query, request.body})
+        for (const Parameter &one : parse_query(part)) {
+            out += separator;
+            out += "[" + quoted(one.full_name) + "," + quoted(one.value) + "]";
+            separator = ",";
+        }
+    out += ']';
+}
+
 // The status a client saw: 0 when it saw none.
 static int seen_status(const Response &response) {
     bool none = response.hang || response.cut == Response::Cut::before ||
@@ -52,9 +65,14 @@ void Ledger::record(const Request &request, const Response &response, const std:
     add_text(line, "client_user_agent", request.header("x-stripe-client-user-agent"));
     add_text(line, "accept_encoding", request.header("accept-encoding"));
     add_text(line, "content_type", request.header("content-type"));
+    bool replayed = false;
     for (const auto &[name, value] : response.headers)
         if (name == "Request-Id")
             add_text(line, "request_id", value);
+        else if (name == "Idempotent-Replayed")
+            replayed = true;
+    line += replayed ? ",\"replayed\":true" : ",\"replayed\":false";
+    add_parameters(line, request);
     add_text(line, "fault", fault);
     line += ",\"request_bytes\":" + std::to_string(request.body.size());
     line += ",\"response_bytes\":" + std::to_string(response.body.size()) + "}\n";
@@ -68,15 +86,15 @@ void Ledger::record(const Request &request, const Response &response, const std:
     ++by_status_[std::to_string(status)];
     if (!fault.empty())
         ++by_fault_[fault];
-    entries_.push_back({sequence, std::move(line)});
+    entries_.push_back({sequence, request.method != "GET", std::move(line)});
     if (entries_.size() > kept)
         entries_.pop_front();
 }
 
-std::string Ledger::lines_since(uint64_t since) const {
+std::string Ledger::lines_since(uint64_t since, bool writes_only) const {
     std::string out;
     for (const Entry &entry : entries_)
-        if (entry.sequence > since)
+        if (entry.sequence > since && (entry.writes || !writes_only))
             out += entry.line;
     return out;
 }

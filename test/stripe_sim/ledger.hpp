@@ -20,7 +20,7 @@ class Ledger {
                 const std::string &account);
     /// One JSON object per line for every entry with a sequence above `since`. The oldest entries
     /// are dropped beyond `kept`.
-    std::string lines_since(uint64_t since) const;
+    std::string lines_since(uint64_t since, bool writes_only = false) const;
     /// The members "requests", "by_path", "by_status", "by_fault", "body_bytes" of the statistics.
     std::string statistics() const;
     void reset();
@@ -32,6 +32,7 @@ class Ledger {
   private:
     struct Entry {
         uint64_t sequence;
+        bool writes;
         std::string line;
     };
     std::deque<Entry> entries_;

@@ -56,6 +56,12 @@ const char usage[] =
     "      \"limit\", \"seed\", \"order\":\"as_is|reverse|random\", \"duplicates\":0.2, "
     "\"losses\":0,\n"
     "      \"thin\":0, \"at\"}: signed, with \"next\", the sequence to go on from\n"
+    "What customers do, told of in the order of Stripe's events\n"
+    "  POST /_sim/checkout/ID/complete|expire, /_sim/invoices/ID/pay|fail,\n"
+    "      /_sim/subscriptions/ID/renew: an open invoice for the next period\n"
+    "What clients of the API wrote, an object a line\n"
+    "  GET /_sim/writes?since=N: the ledger's POST and DELETE, with \"params\" and \"replayed\"\n"
+    "  GET /_sim/made: objects a POST made, {\"kind\", \"id\", \"idempotency_key\"}\n"
     "  POST /_sim/api_version {\"version\"}: of events from now on; before 2025-03-31 also their "
     "shape\n";
 

@@ -61,6 +61,8 @@ std::string path_template(std::string_view path) {
         return "/v1/account";
     if (parts.size() == 3 && parts[0] == "v1" && parts[1] == "accounts")
         return "/v1/accounts/{id}";
+    if (path == "/v1/billing_portal/sessions")
+        return std::string{path};
     std::optional<Route> route = find_route(parts);
     if (!route)
         return "other";

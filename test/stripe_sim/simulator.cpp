@@ -38,17 +38,38 @@ void Simulator::add_stripe_headers(Response &response) {
     response.headers.emplace_back("Request-Id", id);
 }
 
+void Simulator::answer(const Request &request, const std::optional<Faults::Fired> &fired,
+                       Response &response) {
+    bool stored = fired && Faults::is_stored(*fired);
+    if (fired && (Faults::has_effect(*fired) || stored)) {
+        // A key with an answer, or a request the API refuses, is answered by the API itself.
+        if (api_.is_kept(request) || Faults::has_effect(*fired)) {
+            bool kept = api_.is_kept(request);
+            api_.handle(request, response);
+            if (kept || response.status >= 400)
+                return;
+        }
+        Faults::replace_answer(*fired, request, response);
+        if (stored)
+            api_.keep(request, response);
+        return;
+    }
+    if (!fired || !Faults::replace_answer(*fired, request, response))
+        api_.handle(request, response);
+}
+
 void Simulator::handle_api(const Request &request, Response &response) {
     add_stripe_headers(response);
     response.delay_ms = latency_ms_;
     std::string fault;
     std::optional<Faults::Fired> fired = faults_.next(request);
-    if (!fired || !Faults::replace_answer(*fired, request, response))
-        api_.handle(request, response);
+    answer(request, fired, response);
     if (fired) {
         Faults::bend_answer(*fired, response);
         fault = fired->name;
     }
+    if (response.delay_ms > 0)
+        api_.hold(request, response.delay_ms);
     std::string account;
     if (const Store *store = api_.caller_account(request))
         account = store->config().id;

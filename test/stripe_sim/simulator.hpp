@@ -35,6 +35,8 @@ class Simulator {
 
   private:
     void handle_api(const Request &request, Response &response);
+    void answer(const Request &request, const std::optional<Faults::Fired> &fired,
+                Response &response);
     void add_stripe_headers(Response &response);
 
     // control.cpp
@@ -46,6 +48,12 @@ class Simulator {
     void control_keys(const Request &request, Response &response);
     void control_faults(const Request &request, Response &response);
     Store &account_of(const Request &request);
+
+    // control_billing.cpp
+    /// False when it is none of its endpoints.
+    bool control_customers(const std::vector<std::string> &parts, const Request &request,
+                           Response &response);
+    void control_made(Response &response);
 
     // control_changes.cpp
     /// False when `what` is none of its endpoints.

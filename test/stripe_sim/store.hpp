@@ -83,6 +83,8 @@ class Store {
     bool is_forgotten(Kind kind, Key key) const;
     /// The API version events are written in from now on.
     std::string event_version = "2025-03-31.basil";
+    /// By checkout session: what the objects it makes are to have, as the request said it.
+    std::unordered_map<std::string, Json> session_data;
 
     /// Texts of the children of a parent, newest first (items) or in line order (lines), all of
     /// them. Nothing when the parent does not exist.

@@ -119,6 +119,21 @@ sub events
 }
 # The API version events are written in from now on.
 sub api_version { my ($self, $version) = @_; $self->ask('POST', 'api_version', { version => $version }); return; }
+# What customers do; each answers the session, or the invoice. renew: an open invoice for the next period.
+sub complete_checkout { my ($self, $session) = @_; return $self->_post("checkout/$session/complete", {}); }
+sub expire_checkout { my ($self, $session) = @_; return $self->_post("checkout/$session/expire", {}); }
+sub pay_invoice { my ($self, $invoice) = @_; return $self->_post("invoices/$invoice/pay", {}); }
+sub fail_invoice { my ($self, $invoice) = @_; return $self->_post("invoices/$invoice/fail", {}); }
+sub renew { my ($self, $subscription) = @_; return $self->_post("subscriptions/$subscription/renew", {}); }
+# POST and DELETE requests after a sequence number: {sequence, method, target, status, idempotency_key,
+# replayed, params => [[name, value], ...], fault, ...}. status 0: the client saw none.
+sub writes { my ($self, $since) = @_; return _lines($self->ask('GET', 'writes?since=' . ($since // 0))); }
+# Objects that a POST of the API made, oldest first: {account, kind, id, idempotency_key}; of one kind, if named.
+sub made
+{
+	my ($self, $kind) = @_;
+	return grep { !defined $kind || $_->{kind} eq $kind } _lines($self->ask('GET', 'made'));
+}
 # Sets Stripe's clock to a second, where it stands unless told otherwise; now() is what it shows.
 sub set_time { my ($self, $now, %more) = @_; $self->_post('clock', { now => $now, standing => \1, %more }); return; }
 sub now { return $json->decode($_[0]->ask('GET', 'clock'))->{now}; }
