@@ -1,6 +1,7 @@
 #include "pg/stripe_write.hpp"
 
 #include "pg/intent_store.hpp"
+#include "pg/mirror_answer.hpp"
 
 namespace billstack::pg {
 
@@ -56,12 +57,22 @@ std::string describe(const std::string &operation) {
     return "billstack." + operation + "()";
 }
 
-StripeObject object_of(const std::string &body) {
-    static constexpr std::string_view paths[] = {"id"};
+// Of a path that leads to one object of the kind, or to something below it; "" for others.
+std::string object_id_of(const stripe::Kind &kind, const std::string &path) {
+    std::string_view pattern = kind.retrieve_path;
+    std::size_t at = pattern.find("{id}");
+    if (at == std::string_view::npos || !path.starts_with(pattern.substr(0, at))) {
+        return {};
+    }
+    std::string id = path.substr(at, path.find('/', at) - at);
+    return id.find('%') == std::string::npos ? id : std::string();
+}
+
+bool is_list(const std::string &body) {
+    static constexpr std::string_view paths[] = {"object"};
     std::array<json::Token, 1> found;
     json::PathReader(paths).read(body, found);
-    bool has_id = found[0].kind == json::TokenKind::string && !found[0].escaped;
-    return {has_id ? std::string(found[0].text) : std::string(), body};
+    return found[0].kind == json::TokenKind::string && found[0].text == "list";
 }
 
 } // namespace
@@ -78,23 +89,46 @@ StripeObject write_to_stripe(const Integration &integration, const StripeWrite &
     if (write.creates && write.kind != nullptr) {
         request.params.emplace_back(stripe::intent_param, idempotency_key);
     }
+    std::optional<MirrorAnswer> mirror;
+    if (write.kind != nullptr) {
+        mirror.emplace(integration, *write.kind);
+        if (std::string id = object_id_of(*write.kind, write.path); !id.empty()) {
+            mirror->note_sent(id);
+        }
+    }
     StripeAnswer answer = std::move(ask_stripe({request}).front());
     if (answer.status != stripe::CallStatus::ok) {
         stripe::throw_call_error(answer, describe(write.operation));
     }
-    return object_of(answer.body);
+    std::string id = look_at_object(answer.body).id;
+    if (mirror) {
+        mirror->take_object(answer);
+    }
+    return {std::move(id), std::move(answer.body)};
 }
 
 std::string read_from_stripe(const Integration &integration, const std::string &path,
-                             const stripe::Params &params, const stripe::Kind *) {
+                             const stripe::Params &params, const stripe::Kind *kind) {
     core::SecretBytes key = open_secret_key(integration);
     StripeRequest request;
     request.path = path;
     request.params = params;
     request.key = &key;
+    std::optional<MirrorAnswer> mirror;
+    if (kind != nullptr) {
+        mirror.emplace(integration, *kind);
+        if (std::string id = object_id_of(*kind, path); !id.empty()) {
+            mirror->note_sent(id);
+        }
+    }
     StripeAnswer answer = std::move(ask_stripe({request}).front());
     if (answer.status != stripe::CallStatus::ok) {
         stripe::throw_call_error(answer, "reading from Stripe");
+    }
+    if (mirror && is_list(answer.body)) {
+        mirror->take_list(answer);
+    } else if (mirror) {
+        mirror->take_object(answer);
     }
     return std::move(answer.body);
 }

@@ -203,7 +203,7 @@ ApplyReport apply_page(MirrorStore &store, FetchedPage &page, Source source,
 }
 
 ApplyReport apply_refetched(MirrorStore &store, FetchedPage &page, std::int64_t sent_at,
-                            const std::string &api_version) {
+                            const std::string &api_version, Source source) {
     std::vector<SeenAgain> known;
     Rules rules;
     rules.order = [&](const StoredState &stored, const Incoming &incoming) {
@@ -223,7 +223,7 @@ ApplyReport apply_refetched(MirrorStore &store, FetchedPage &page, std::int64_t 
         }
         return decision;
     };
-    ApplyReport report = apply(store, page, Source::read, api_version, rules);
+    ApplyReport report = apply(store, page, source, api_version, rules);
     if (!known.empty()) {
         store.remember_seen(*page.kind, known);
     }

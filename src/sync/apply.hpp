@@ -116,9 +116,9 @@ ApplyReport apply_page(MirrorStore &store, FetchedPage &page, Source source,
                        const std::string &api_version);
 
 // A page of one object that was read because it was asked for when the stored row had the version
-// sent_at (0: there was none).
+// sent_at (0: there was none). Source::call: it is the answer to a write.
 ApplyReport apply_refetched(MirrorStore &store, FetchedPage &page, std::int64_t sent_at,
-                            const std::string &api_version);
+                            const std::string &api_version, Source source = Source::read);
 
 // Stripe has no such object, said in that window: a tombstone stays, also of one the mirror never
 // had, for a page read earlier may be still to come. False: the row has changed since sent_at and

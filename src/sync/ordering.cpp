@@ -95,6 +95,7 @@ Decision order_read(const StoredState &stored, const AsOf &incoming) {
     if (incoming.end < window.start)
         return Decision::older;
     bool known_event = stored.source == Source::event || stored.source == Source::read ||
+                       stored.source == Source::call ||
                        (stored.seen_at && *stored.seen_at >= stored.as_of.start);
     bool sent_no_earlier = incoming.start >= window.start;
     return !known_event && sent_no_earlier ? Decision::apply : Decision::unclear;

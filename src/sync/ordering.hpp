@@ -55,6 +55,7 @@ bool holds(const StoredState &stored, const Digest &digest);
 //   overlap, S from an event, or one is known
 //     inside or after the window of S           unclear    the event lies inside the read
 //   overlap, S read because of an event         unclear    that event may bring no state itself
+//   overlap, S the answer to a write            unclear    the write's event lies in that window
 //   overlap, else, I.start >= S.start           apply      sent no earlier and answered later
 //   overlap, else, I.start <  S.start           unclear    sent earlier, but answered later
 // The last but one is a guess: whatever changed between the two pages has an event in that overlap,
