@@ -193,6 +193,18 @@ std::string_view detoast(Datum &body) {
     return {VARDATA_ANY(packed), VARSIZE_ANY_EXHDR(packed)};
 }
 
+// Once the signature is checked: what is stored holds no card number. body becomes the masked one.
+void mask_card_data(Datum &payload, std::string_view &body) {
+    if (!json::may_hold_card_data(body)) {
+        return;
+    }
+    std::string masked(body);
+    if (json::mask_card_data(masked) != 0) {
+        payload = bytes_datum(masked);
+        body = {VARDATA_ANY(DatumGetPointer(payload)), masked.size()};
+    }
+}
+
 } // namespace
 
 Receipt receive_event(const Delivery &delivery) {
@@ -201,6 +213,7 @@ Receipt receive_event(const Delivery &delivery) {
     Datum payload = delivery.body;
     std::string_view body = detoast(payload);
     verify(receiving, delivery.signature, body, now);
+    mask_card_data(payload, body);
     stripe::EventHead head = stripe::read_event_head(body);
     auto size = static_cast<std::int64_t>(body.size());
     check_caps(receiving, size);

@@ -5,6 +5,7 @@
 #include "core/error.hpp"
 #include "core/text.hpp"
 #include "stripe/retry.hpp"
+#include "json/card_numbers.hpp"
 
 #include <algorithm>
 #include <deque>
@@ -247,6 +248,8 @@ CallResult Caller::State::result_of(CallId id, const Job &job, http::Response &r
     set_window(result, job, response);
     if (result.status == CallStatus::ok) {
         result.body = std::move(response.body);
+        if (json::may_hold_card_data(result.body))
+            (void)json::mask_card_data(result.body);
         result.secret_body = std::move(response.secret_body);
     } else if (response.status >= 400) {
         result.error = parse_api_error(response.content());

@@ -56,7 +56,7 @@ struct CallResult {
     CallId id = 0;
     CallStatus status = CallStatus::unreachable;
     int http_status = 0;
-    std::string body; // of an ok answer: the exact bytes; else empty
+    std::string body; // of an ok answer: its bytes, card numbers masked; else empty
     std::shared_ptr<const core::SecretBytes> secret_body; // in its place for a secret_answer
     std::string request_id;                               // may be empty
     ApiError error;
