@@ -4,6 +4,7 @@
 
 #include "pg/access_store.hpp"
 #include "pg/integration_store.hpp"
+#include "pg/principal.hpp"
 #include "pg/scope.hpp"
 #include "pg/team_access.hpp"
 
@@ -34,10 +35,12 @@ struct GrantedObject {
 };
 constexpr GrantedObject granted_objects[] = {
     {"arm", admin},
+    {"authenticate", admin | app},
     {"backfill", admin},
     {"cancel_backfill", admin},
     {"check_keys", admin},
     {"connect", admin},
+    {"create_api_key", admin},
     {"create_project", admin},
     {"create_webhook_endpoint", admin},
     {"disconnect", admin},
@@ -50,13 +53,15 @@ constexpr GrantedObject granted_objects[] = {
     {"inbox_status", admin | app | reader},
     {"integrations", admin | app | reader},
     {"link_project", admin},
+    {"list_api_keys", admin},
     {"list_projects", admin | app | reader},
     {"receive_webhook", admin | app | webhook},
     {"receive_webhook_raw", admin | app | webhook},
-    {"replay", admin},
     {"refetches", admin | app | reader},
+    {"replay", admin},
     {"retry_failed", admin},
     {"revoke_access", admin},
+    {"revoke_api_key", admin},
     {"rotate_keys", admin},
     {"run_backfill", admin},
     {"set_owner", admin},
@@ -173,6 +178,7 @@ std::string name_of_role(Oid role) {
 // The arguments of both functions, checked; the caller's right to act included.
 RecordedGrant grant_of(const Args &args, const char *function_name) {
     require_writable(function_name);
+    refuse_principal();
     RecordedGrant grant;
     Oid role = args.oid(0, "role");
     grant.profile = require_profile(args.text(1, "profile")).name;

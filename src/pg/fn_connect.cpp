@@ -5,6 +5,7 @@
 #include "pg/integration_store.hpp"
 #include "pg/key_check.hpp"
 #include "pg/mirror_admin.hpp"
+#include "pg/principal.hpp"
 
 namespace billstack::pg {
 
@@ -77,6 +78,7 @@ void make_mirror(Integration &integration) {
 
 BILLSTACK_SQL_FUNCTION(billstack_connect) {
     hide_statement();
+    refuse_principal();
     std::string team = args.text(0, "team");
     std::string name = args.text(4, "integration");
     bool adopt = args.boolean(5, "adopt");

@@ -1,6 +1,7 @@
 // billstack.health(): the checks as rows.
 #include "pg/datum.hpp"
 #include "pg/health.hpp"
+#include "pg/principal.hpp"
 
 namespace billstack::pg {
 
@@ -19,6 +20,7 @@ void put_row(ReturnSetInfo *result, const HealthCheck &check) {
 
 BILLSTACK_SQL_FUNCTION(billstack_health) {
     using namespace billstack::pg;
+    refuse_principal();
     FunctionCallInfo info = args.info();
     call([&] { InitMaterializedSRF(info, 0); });
     auto *result = reinterpret_cast<ReturnSetInfo *>(info->resultinfo);

@@ -2,6 +2,7 @@
 #include "pg/connection_answer.hpp"
 #include "pg/integration_store.hpp"
 #include "pg/key_check.hpp"
+#include "pg/principal.hpp"
 #include "pg/project_link.hpp"
 #include "pg/wake.hpp"
 
@@ -237,6 +238,7 @@ void seal_new_keys(const Integration &integration, const Rotation &rotation,
 
 BILLSTACK_SQL_FUNCTION(billstack_check_keys) {
     hide_statement();
+    refuse_principal();
     core::SecretBytes key = args.secret(0, "secret_key");
     stripe::KeyShape shape = stripe::check_secret_key(key.view());
     (void)publishable_key_argument(args, 1, shape);

@@ -4,6 +4,7 @@
 #include "pg/health_store.hpp"
 #include "pg/inbox_store.hpp"
 #include "pg/integration_store.hpp"
+#include "pg/principal.hpp"
 #include "pg/wake.hpp"
 
 namespace billstack::pg {
@@ -111,6 +112,7 @@ bool is_an_event(std::string_view body) {
 
 BILLSTACK_SQL_FUNCTION(billstack_replay) {
     require_writable("replay");
+    refuse_principal();
     std::string event_id = args.text(0, "event_id");
     std::optional<std::string> team = args.optional_text(1);
     std::optional<std::string> name = args.optional_text(2);
@@ -133,6 +135,7 @@ BILLSTACK_SQL_FUNCTION(billstack_replay) {
 
 BILLSTACK_SQL_FUNCTION(billstack_retry_failed) {
     require_writable("retry_failed");
+    refuse_principal();
     Replayed all;
     for (const Integration &integration : own_integrations(args.optional_text(0))) {
         Replayed replayed = retry_all_failed(integration.id);

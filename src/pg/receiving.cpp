@@ -1,6 +1,7 @@
 #include "pg/receiving.hpp"
 
 #include "pg/inbox_store.hpp"
+#include "pg/principal.hpp"
 #include "pg/scope.hpp"
 
 namespace billstack::pg {
@@ -123,6 +124,7 @@ Receiving &find_or_load(Kept &here, std::string_view team, std::string_view name
 } // namespace
 
 const Receiving &require_receiving(std::string_view team, std::string_view name) {
+    refuse_principal();
     Kept &here = kept_here();
     LocalTransactionId transaction = own_local_transaction();
     call([] { AcceptInvalidationMessages(); });

@@ -41,6 +41,8 @@ void attach_shared_state() {
         }
         SpinLockInit(&attached->inbox_counters.lock);
         std::memset(attached->inbox_counters.entries, 0, sizeof(attached->inbox_counters.entries));
+        SpinLockInit(&attached->key_uses.lock);
+        std::memset(attached->key_uses.entries, 0, sizeof(attached->key_uses.entries));
         for (RequestSlot &slot : attached->slots) {
             slot.state = SlotState::free;
             slot.generation = 0;

@@ -1,5 +1,5 @@
 // The library's shared memory: one entry per database that has a worker, counters of the inboxes,
-// and the request slots.
+// last uses of API keys, and the request slots.
 // Sized while preloading (version 15 has no registry for later segments). Protected by one spinlock
 // per part, held for a few instructions and never across a call that may raise.
 #pragma once
@@ -33,6 +33,7 @@ struct DatabaseEntry {
     bool work_waiting;      // set at commit: rows the worker should look at
     bool inbox_waiting;     // the same for rows of the inbox and calls of handlers
     bool counters_changed;  // pg/inbox_counters.hpp has something to store
+    bool key_used;          // pg/key_uses.hpp has something to store
     bool extension_missing; // the worker found no extension: nothing to restart
     bool rescan;            // CREATE EXTENSION committed here: forget extension_missing
     bool terminated;        // the worker was told to end by a signal: no failure
@@ -40,8 +41,9 @@ struct DatabaseEntry {
     TimestampTz retry_at;
     TimestampTz started_at;
     TimestampTz last_turn_at;
-    std::int64_t running_call; // the worker is in this call of a handler, 0: in none
-    char worker_version[16];   // of the library the worker runs
+    TimestampTz key_uses_stored_at; // or tried to
+    std::int64_t running_call;      // the worker is in this call of a handler, 0: in none
+    char worker_version[16];        // of the library the worker runs
     char last_error[256];
 };
 
@@ -96,6 +98,21 @@ struct InboxCounters {
     InboxCounter entries[inbox_counter_count];
 };
 
+// The last use of an API key (pg/key_uses.hpp, which alone touches it).
+struct KeyUse {
+    Oid database;
+    char id[28]; // "": never used; longer ids are not counted
+    TimestampTz at;
+    bool changed; // newer than the table
+};
+
+inline constexpr std::size_t key_use_count = 1024; // 48 kB
+
+struct KeyUses {
+    slock_t lock;
+    KeyUse entries[key_use_count];
+};
+
 struct SharedState {
     slock_t lock;
     pid_t launcher_pid;
@@ -103,6 +120,7 @@ struct SharedState {
     bool scouted; // the marks have been read since the launcher started
     DatabaseEntry databases[max_databases];
     InboxCounters inbox_counters;
+    KeyUses key_uses;
     RequestSlot slots[slot_count];
 };
 

@@ -11,6 +11,15 @@ inline WaitEventSet *create_wait_event_set(int event_count) {
 #endif
 }
 
+inline IndexScanDesc begin_index_scan(Relation table, Relation index, Snapshot snapshot,
+                                      int key_count) {
+#if PG_VERSION_NUM >= 180000
+    return index_beginscan(table, index, snapshot, nullptr, key_count, 0);
+#else
+    return index_beginscan(table, index, snapshot, key_count, 0);
+#endif
+}
+
 inline bool owns_database(Oid database, Oid role) {
 #if PG_VERSION_NUM >= 160000
     return object_ownercheck(DatabaseRelationId, database, role);

@@ -1,7 +1,9 @@
 #include "pg/worker.hpp"
 
+#include "pg/api_key_store.hpp"
 #include "pg/config.hpp"
 #include "pg/inbox_store.hpp"
+#include "pg/key_uses.hpp"
 #include "pg/mirror_access.hpp"
 
 namespace billstack::pg {
@@ -213,6 +215,18 @@ void Worker::store_counters() {
     }
 }
 
+void Worker::store_last_uses() {
+    std::vector<KeyUseFlush> uses = take_key_uses();
+    try {
+        StoreTransaction transaction;
+        store_key_uses(uses);
+        transaction.commit_without_waiting(); // as above
+    } catch (...) {
+        give_back_key_uses(uses);
+        throw;
+    }
+}
+
 void Worker::work() {
     EventTurn turn = events_.work();
     if (turn.refetches_asked) {
@@ -232,6 +246,9 @@ void Worker::work() {
     }
     if (!counters_after_ && has_flushes()) {
         store_counters();
+    }
+    if (key_uses_due()) {
+        store_last_uses();
     }
 }
 

@@ -29,6 +29,7 @@ class Worker {
     void work(); // one turn of each service
     bool has_work() const;
     void store_counters();
+    void store_last_uses();
     bool look_around(); // extension there, version fits, new runs; false: end
     bool leave_requested();
     void reload_settings();
