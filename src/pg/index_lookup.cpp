@@ -58,6 +58,7 @@ void IndexLookup::locate() {
     if (located_ != 0 && located_ == generation) {
         return;
     }
+    const char *missing = nullptr;
     call([&] {
         if (generation == 0) {
             CacheRegisterRelcacheCallback(on_relation_changed, 0);
@@ -69,17 +70,22 @@ void IndexLookup::locate() {
         table_oid_ = get_relname_relid(table_, schema);
         index_oid_ = get_relname_relid(index_, schema);
         if (!OidIsValid(table_oid_) || !OidIsValid(index_oid_)) {
-            elog(ERROR, "billstack_internal.%s has no index %s", table_, index_);
+            missing = index_;
+            return;
         }
         remember(table_oid_);
         for (int i = 0; i < max_lookup_columns && columns_[i] != nullptr; ++i) {
             numbers_[i] = get_attnum(table_oid_, columns_[i]);
             if (numbers_[i] == InvalidAttrNumber) {
-                elog(ERROR, "billstack_internal.%s has no column %s", table_, columns_[i]);
+                missing = columns_[i];
             }
         }
-        located_ = now;
+        located_ = missing == nullptr ? now : 0;
     });
+    if (missing != nullptr) {
+        throw core::Error(core::Code::internal, "table billstack_internal." + std::string(table_) +
+                                                    " has no \"" + missing + "\"");
+    }
 }
 
 void IndexLookup::begin(Scan &scan, const IndexKey *keys, int key_count, Snapshot snapshot) const {
