@@ -140,7 +140,7 @@ SELECT * FROM pg_temp.matrix();
 
 -- The catalogue: empty lists are right.
 SELECT p.oid::regprocedure AS without_search_path FROM pg_proc AS p
- WHERE p.pronamespace::regnamespace::text ~ '^billstack' AND p.proname <> 'run_backfill'
+ WHERE p.pronamespace::regnamespace::text ~ '^billstack' AND p.proname NOT IN ('run_backfill', 'has_active_subscription', 'has_feature')
    AND NOT coalesce('search_path=pg_catalog, pg_temp' = ANY (p.proconfig), false);
 SELECT p.oid::regprocedure AS security_definer FROM pg_proc AS p
  WHERE p.pronamespace::regnamespace::text ~ '^billstack' AND p.prosecdef;

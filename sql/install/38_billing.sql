@@ -114,3 +114,14 @@ CREATE TABLE billstack_internal.account_map (
 );
 REVOKE ALL ON billstack_internal.account_map FROM PUBLIC;
 COMMENT ON TABLE billstack_internal.account_map IS 'the application''s own account of a Stripe customer, by map_account()';
+
+CREATE TABLE billstack_internal.project_entitlement (
+    integration_id integer NOT NULL,
+    stripe_entitlement_id text NOT NULL,
+    stripe_customer_id text NOT NULL,
+    lookup_key text NOT NULL,
+    PRIMARY KEY (integration_id, stripe_entitlement_id)
+);
+CREATE INDEX project_entitlement_customer_idx ON billstack_internal.project_entitlement (integration_id, stripe_customer_id, lookup_key);
+REVOKE ALL ON billstack_internal.project_entitlement FROM PUBLIC;
+COMMENT ON TABLE billstack_internal.project_entitlement IS 'active entitlements of Stripe customers to features, of integrations that have projects; what has_feature() reads';

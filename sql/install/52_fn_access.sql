@@ -2,7 +2,7 @@ CREATE FUNCTION billstack.grant_access(role regrole, profile text, team text DEF
 LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'billstack_grant_access';
 REVOKE ALL ON FUNCTION billstack.grant_access(regrole, text, text) FROM PUBLIC;
-COMMENT ON FUNCTION billstack.grant_access(regrole, text, text) IS 'gives a role the profile admin, app, webhook or reader for one team or, without a team, for all; applies to team schemas, kinds and functions that come later too';
+COMMENT ON FUNCTION billstack.grant_access(regrole, text, text) IS 'gives a role the profile admin, app, webhook, reader or policy for one team or, without a team, for all; applies to team schemas, kinds and functions that come later too';
 
 CREATE FUNCTION billstack.revoke_access(role regrole, profile text, team text DEFAULT NULL) RETURNS jsonb
 LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp

@@ -1,5 +1,5 @@
 -- Who may see an integration: its owner, the team's owner, whoever holds a grant that covers the
--- team, and the extension's owner; members of these roles too. The rule of src/pg/team_access.cpp.
+-- team (but one of profile policy), and the extension's owner; members of these roles too. The rule of src/pg/team_access.cpp.
 CREATE VIEW billstack_internal.visible_integration AS
 SELECT i.id
   FROM billstack_internal.integration AS i
@@ -9,6 +9,7 @@ SELECT i.id
                        OR o.rolname OPERATOR(pg_catalog.=) i.owner_name
                        OR EXISTS (SELECT FROM billstack_internal.access_grant AS g
                                    WHERE g.role_name OPERATOR(pg_catalog.=) o.rolname
+                                     AND g.profile OPERATOR(pg_catalog.<>) 'policy'
                                      AND (g.team OPERATOR(pg_catalog.=) '' OR g.team OPERATOR(pg_catalog.=) i.team))
                        OR EXISTS (SELECT FROM pg_catalog.pg_extension AS e
                                    WHERE e.extname OPERATOR(pg_catalog.=) 'billstack'

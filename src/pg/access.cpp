@@ -16,6 +16,7 @@ constexpr unsigned admin = 1;
 constexpr unsigned app = 2;
 constexpr unsigned webhook = 4;
 constexpr unsigned reader = 8;
+constexpr unsigned policy = 16;
 
 struct Profile {
     const char *name;
@@ -25,7 +26,8 @@ struct Profile {
 constexpr Profile profiles[] = {{"admin", admin, true},
                                 {"app", app, true},
                                 {"webhook", webhook, false},
-                                {"reader", reader, true}};
+                                {"reader", reader, true},
+                                {"policy", policy, false}};
 
 // Functions and views of schema billstack, by name. Each checks by itself which teams the caller
 // may use; this table says who may call at all. What is not listed is for the extension's owner.
@@ -51,6 +53,8 @@ constexpr GrantedObject granted_objects[] = {
     {"failed_events", admin | app | reader},
     {"failed_handler_calls", admin | app | reader},
     {"grant_access", admin},
+    {"has_active_subscription", admin | app | reader | policy},
+    {"has_feature", admin | app | reader | policy},
     {"health", admin | app | reader},
     {"inbox_counters", admin | app | reader},
     {"inbox_status", admin | app | reader},
@@ -95,7 +99,7 @@ const Profile &require_profile(const std::string &name) {
     const Profile *profile = find_profile(name);
     if (profile == nullptr) {
         throw core::Error(core::Code::bad_argument, "unknown access profile \"" + name + "\"",
-                          "Profiles are admin, app, webhook and reader.");
+                          "Profiles are admin, app, webhook, reader and policy.");
     }
     return *profile;
 }

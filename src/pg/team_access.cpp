@@ -20,13 +20,15 @@ bool caller_owns_extension() {
 }
 
 bool read_only_for(Need need) {
-    return need == Need::see || need == Need::read_billing;
+    return need == Need::see || need == Need::read_billing || need == Need::ask_entitlement;
 }
 
 bool suffices(const std::string &profile, Need need) {
     switch (need) {
     case Need::see:
-        return true;
+        return profile != "policy";
+    case Need::ask_entitlement:
+        return profile != "webhook";
     case Need::receive:
         return profile == "admin" || profile == "app" || profile == "webhook";
     case Need::subscribe:

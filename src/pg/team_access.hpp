@@ -8,13 +8,15 @@ namespace billstack::pg {
 struct Integration;
 
 // see: status, addresses, rows of views. receive: handing in events. subscribe: handlers.
-// read_billing, write_billing: what is in projects. act: everything else.
-enum class Need { see, receive, subscribe, read_billing, write_billing, act };
+// ask_entitlement: who has paid for what. read_billing, write_billing: what is in projects. act:
+// everything else.
+enum class Need { see, receive, subscribe, ask_entitlement, read_billing, write_billing, act };
 
 // The extension's owner, superusers, the team's owner (members included); holders of an `admin`
 // grant that covers the team, for Need::receive of a `webhook` or `app` grant too, for
 // Need::subscribe and write_billing of an `app` grant too, for Need::read_billing of an `app` or
-// `reader` grant too, for Need::see of any grant.
+// `reader` grant too, for Need::ask_entitlement of a `policy` grant besides, for Need::see of any
+// grant but `policy`.
 bool may_use_team(const std::string &team, Need need);
 
 // The same for one integration, whose own owner may too. False when there is none.

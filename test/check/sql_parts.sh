@@ -7,6 +7,8 @@ cd "$(dirname "$0")/../.." && exec perl -Itest/check - <<'END'
 use strict; use warnings; use Source;
 # A procedure with a SET clause cannot COMMIT: these are SECURITY INVOKER and name everything in full.
 my %commits = map { $_ => 1 } qw(billstack.run_backfill);
+# Asked once a row, in policies: a SET clause would cost more than the answer.
+my %in_policies = map { $_ => 1 } qw(billstack.has_active_subscription billstack.has_feature);
 
 my @statements = sql_statements(install_sql());
 my (%made, %revoked, %commented, %kind_of);
@@ -29,7 +31,7 @@ for my $statement (@statements)
 		}
 		else
 		{
-			fail("$name has no SET search_path") unless $statement =~ /\bSET search_path (?:=|TO) /i;
+			fail("$name has no SET search_path") unless $in_policies{$name} || $statement =~ /\bSET search_path (?:=|TO) /i;
 		}
 		fail("$name is STRICT") if $statement =~ /\)[^\$]*\b(?:STRICT|RETURNS NULL ON NULL INPUT)\b/i;
 	}
