@@ -25,3 +25,45 @@ SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'billstack_unlink_project';
 REVOKE ALL ON FUNCTION billstack.unlink_project(text) FROM PUBLIC;
 COMMENT ON FUNCTION billstack.unlink_project(text) IS 'take a project from its integration; its rows stay';
+
+CREATE FUNCTION billstack.create_customer(project text, email text, name text DEFAULT NULL, metadata jsonb DEFAULT '{}')
+RETURNS jsonb LANGUAGE c VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'billstack_create_customer';
+REVOKE ALL ON FUNCTION billstack.create_customer(text, text, text, jsonb) FROM PUBLIC;
+COMMENT ON FUNCTION billstack.create_customer(text, text, text, jsonb) IS 'a customer of a project; an existing Stripe customer with that e-mail is linked, otherwise one is made';
+
+CREATE FUNCTION billstack.get_customer(project text, customer_id text)
+RETURNS jsonb LANGUAGE c STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'billstack_get_customer';
+REVOKE ALL ON FUNCTION billstack.get_customer(text, text) FROM PUBLIC;
+COMMENT ON FUNCTION billstack.get_customer(text, text) IS 'one customer of a project';
+
+CREATE FUNCTION billstack.list_customers(project text, max_rows integer DEFAULT 50, skip_rows integer DEFAULT 0)
+RETURNS jsonb LANGUAGE c STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'billstack_list_customers';
+REVOKE ALL ON FUNCTION billstack.list_customers(text, integer, integer) FROM PUBLIC;
+COMMENT ON FUNCTION billstack.list_customers(text, integer, integer) IS 'customers of a project, the newest first';
+
+CREATE FUNCTION billstack.update_customer(project text, customer_id text, email text DEFAULT NULL, name text DEFAULT NULL, metadata jsonb DEFAULT NULL)
+RETURNS jsonb LANGUAGE c VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'billstack_update_customer';
+REVOKE ALL ON FUNCTION billstack.update_customer(text, text, text, text, jsonb) FROM PUBLIC;
+COMMENT ON FUNCTION billstack.update_customer(text, text, text, text, jsonb) IS 'change a customer here and at Stripe; NULL keeps';
+
+CREATE FUNCTION billstack.delete_customer(project text, customer_id text)
+RETURNS jsonb LANGUAGE c VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'billstack_delete_customer';
+REVOKE ALL ON FUNCTION billstack.delete_customer(text, text) FROM PUBLIC;
+COMMENT ON FUNCTION billstack.delete_customer(text, text) IS 'take a customer from a project; Stripe keeps its own';
+
+CREATE FUNCTION billstack.assign_customers(project text, ids text[] DEFAULT NULL)
+RETURNS jsonb LANGUAGE c VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'billstack_assign_customers';
+REVOKE ALL ON FUNCTION billstack.assign_customers(text, text[]) FROM PUBLIC;
+COMMENT ON FUNCTION billstack.assign_customers(text, text[]) IS 'mirrored Stripe customers become customers of a project; NULL: all that no project has';

@@ -2,6 +2,7 @@
 #include "crypto/public_id.hpp"
 #include "pg/connection_answer.hpp"
 #include "pg/integration_store.hpp"
+#include "pg/project_args.hpp"
 #include "pg/project_link.hpp"
 #include "pg/project_store.hpp"
 
@@ -25,15 +26,6 @@ void check_project_id(const std::string &id) {
                           "A project id is proj_ and letters, digits, _ or -, 64 bytes at most.",
                           "Leave it out to have one made.");
     }
-}
-
-std::string check_project_name(std::string name) {
-    if (name.find_first_not_of(" \t\r\n") == std::string::npos || name.size() > longest_name) {
-        throw core::Error(core::Code::bad_argument, "argument \"name\" must have 1 to " +
-                                                        std::to_string(longest_name) +
-                                                        " bytes and not only blanks");
-    }
-    return name;
 }
 
 json::Node project_node(const Project &project) {
@@ -66,11 +58,12 @@ using namespace billstack::pg;
 BILLSTACK_SQL_FUNCTION(billstack_create_project) {
     Project project;
     project.team = args.text(0, "team");
-    project.name = check_project_name(args.text(1, "name"));
+    project.name = args.text(1, "name");
     project.integration = args.optional_text(2);
     std::optional<std::string> id = args.optional_text(3);
     require_team(project.team, Need::act);
     require_writable("create_project");
+    check_name(project.name, "name", longest_name);
     if (id) {
         check_project_id(*id);
     }
