@@ -67,3 +67,66 @@ SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'billstack_assign_customers';
 REVOKE ALL ON FUNCTION billstack.assign_customers(text, text[]) FROM PUBLIC;
 COMMENT ON FUNCTION billstack.assign_customers(text, text[]) IS 'mirrored Stripe customers become customers of a project; NULL: all that no project has';
+
+CREATE FUNCTION billstack.create_product(project text, name text, description text DEFAULT NULL, metadata jsonb DEFAULT '{}')
+RETURNS jsonb LANGUAGE c VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'billstack_create_product';
+REVOKE ALL ON FUNCTION billstack.create_product(text, text, text, jsonb) FROM PUBLIC;
+COMMENT ON FUNCTION billstack.create_product(text, text, text, jsonb) IS 'a product of a project, made at Stripe too';
+
+CREATE FUNCTION billstack.get_product(project text, product_id text)
+RETURNS jsonb LANGUAGE c STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'billstack_get_product';
+REVOKE ALL ON FUNCTION billstack.get_product(text, text) FROM PUBLIC;
+COMMENT ON FUNCTION billstack.get_product(text, text) IS 'one product of a project';
+
+CREATE FUNCTION billstack.list_products(project text, active_only boolean DEFAULT true)
+RETURNS jsonb LANGUAGE c STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'billstack_list_products';
+REVOKE ALL ON FUNCTION billstack.list_products(text, boolean) FROM PUBLIC;
+COMMENT ON FUNCTION billstack.list_products(text, boolean) IS 'products of a project, the newest first';
+
+CREATE FUNCTION billstack.update_product(project text, product_id text, name text DEFAULT NULL, description text DEFAULT NULL, is_active boolean DEFAULT NULL, metadata jsonb DEFAULT NULL)
+RETURNS jsonb LANGUAGE c VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'billstack_update_product';
+REVOKE ALL ON FUNCTION billstack.update_product(text, text, text, text, boolean, jsonb) FROM PUBLIC;
+COMMENT ON FUNCTION billstack.update_product(text, text, text, text, boolean, jsonb) IS 'change or archive a product here and at Stripe; NULL keeps';
+
+CREATE FUNCTION billstack.adopt_product(project text, stripe_product_id text)
+RETURNS jsonb LANGUAGE c VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'billstack_adopt_product';
+REVOKE ALL ON FUNCTION billstack.adopt_product(text, text) FROM PUBLIC;
+COMMENT ON FUNCTION billstack.adopt_product(text, text) IS 'an existing product of the mirror, with its prices, becomes a product of the project';
+
+CREATE FUNCTION billstack.create_price(project text, product_id text, unit_amount bigint, currency text, recurring_interval text DEFAULT NULL, interval_count integer DEFAULT 1, metadata jsonb DEFAULT '{}')
+RETURNS jsonb LANGUAGE c VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'billstack_create_price';
+REVOKE ALL ON FUNCTION billstack.create_price(text, text, bigint, text, text, integer, jsonb) FROM PUBLIC;
+COMMENT ON FUNCTION billstack.create_price(text, text, bigint, text, text, integer, jsonb) IS 'a price of a product in minor units, made at Stripe too; without an interval it is paid once';
+
+CREATE FUNCTION billstack.get_price(project text, price_id text)
+RETURNS jsonb LANGUAGE c STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'billstack_get_price';
+REVOKE ALL ON FUNCTION billstack.get_price(text, text) FROM PUBLIC;
+COMMENT ON FUNCTION billstack.get_price(text, text) IS 'one price of a project';
+
+CREATE FUNCTION billstack.list_prices(project text, product_id text DEFAULT NULL, active_only boolean DEFAULT true)
+RETURNS jsonb LANGUAGE c STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'billstack_list_prices';
+REVOKE ALL ON FUNCTION billstack.list_prices(text, text, boolean) FROM PUBLIC;
+COMMENT ON FUNCTION billstack.list_prices(text, text, boolean) IS 'prices of a project or of one product, the newest first';
+
+CREATE FUNCTION billstack.update_price(project text, price_id text, is_active boolean DEFAULT NULL, metadata jsonb DEFAULT NULL)
+RETURNS jsonb LANGUAGE c VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'billstack_update_price';
+REVOKE ALL ON FUNCTION billstack.update_price(text, text, boolean, jsonb) FROM PUBLIC;
+COMMENT ON FUNCTION billstack.update_price(text, text, boolean, jsonb) IS 'archive a price or change its metadata, here and at Stripe; NULL keeps';

@@ -36,6 +36,7 @@ struct GrantedObject {
     unsigned profiles;
 };
 constexpr GrantedObject granted_objects[] = {
+    {"adopt_product", admin | app},
     {"arm", admin},
     {"assign_customers", admin | app},
     {"authenticate", admin | app},
@@ -47,6 +48,8 @@ constexpr GrantedObject granted_objects[] = {
     {"create_checkout", admin | app},
     {"create_customer", admin | app},
     {"create_portal_session", admin | app},
+    {"create_price", admin | app},
+    {"create_product", admin | app},
     {"create_project", admin},
     {"create_setup_checkout", admin | app},
     {"create_webhook_endpoint", admin},
@@ -56,6 +59,8 @@ constexpr GrantedObject granted_objects[] = {
     {"failed_events", admin | app | reader},
     {"failed_handler_calls", admin | app | reader},
     {"get_customer", admin | app | reader},
+    {"get_price", admin | app | reader},
+    {"get_product", admin | app | reader},
     {"grant_access", admin},
     {"has_active_subscription", admin | app | reader | policy},
     {"has_feature", admin | app | reader | policy},
@@ -66,6 +71,8 @@ constexpr GrantedObject granted_objects[] = {
     {"link_project", admin},
     {"list_api_keys", admin},
     {"list_customers", admin | app | reader},
+    {"list_prices", admin | app | reader},
+    {"list_products", admin | app | reader},
     {"list_projects", admin | app | reader},
     {"receive_webhook", admin | app | webhook},
     {"receive_webhook_raw", admin | app | webhook},
@@ -85,6 +92,8 @@ constexpr GrantedObject granted_objects[] = {
     {"unlink_project", admin},
     {"unsubscribe", admin | app},
     {"update_customer", admin | app},
+    {"update_price", admin | app},
+    {"update_product", admin | app},
     {"upgrade_mirror", admin},
     {"validate", admin},
     {"webhook_events", admin | app | reader},

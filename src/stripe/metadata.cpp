@@ -1,6 +1,7 @@
 #include "stripe/metadata.hpp"
 
 #include "core/error.hpp"
+#include "json/card_numbers.hpp"
 #include "json/scanner.hpp"
 #include "json/token_text.hpp"
 
@@ -42,6 +43,14 @@ void check_key(const std::string &key) {
     if (key == project_key || key == intent_key) {
         refuse("metadata key " + shown(key) + " is reserved",
                "billstack writes project_id and billstack_intent itself.");
+    }
+}
+
+// Neither in a key nor in a value, and then not in the message either.
+void refuse_card_number(const std::string &key, const std::string &value) {
+    if (json::holds_card_number(key) || json::holds_card_number(value)) {
+        refuse("argument \"metadata\" holds what looks like a card number",
+               "Card numbers belong to Stripe's own forms and are stored nowhere else.");
     }
 }
 
@@ -87,8 +96,10 @@ Metadata check_metadata(std::string_view json_text) {
     Metadata metadata;
     const bool is_object =
         visit_members(json_text, [&](const std::string &key, const json::Token &token) {
+            refuse_card_number(key, "");
             check_key(key);
             std::string value = text_of(key, token);
+            refuse_card_number("", value);
             check_value(key, value);
             metadata.emplace_back(key, std::move(value));
         });

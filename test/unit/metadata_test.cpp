@@ -59,6 +59,15 @@ TEST(Metadata, limits_of_stripe_in_characters) {
     EXPECT_EQ(refusal("{\"a[b]\": 1}"), "metadata key \"a[b]\" has a bracket");
 }
 
+TEST(Metadata, card_numbers_are_refused_wherever_they_stand) {
+    const std::string message = "argument \"metadata\" holds what looks like a card number";
+    EXPECT_EQ(refusal("{\"a\": \"4242424242424242\"}"), message);
+    EXPECT_EQ(refusal("{\"a\": 4242424242424242}"), message);
+    EXPECT_EQ(refusal("{\"a\": \"card 4242 4242 4242 4242 of Ada\"}"), message);
+    EXPECT_EQ(refusal("{\"4242424242424242\": 1}"), message);
+    EXPECT_EQ(check_metadata("{\"a\": \"4242424242424241\"}").size(), 1u); // fails Luhn's check
+}
+
 TEST(Metadata, routing_keys_are_reserved) {
     EXPECT_EQ(refusal("{\"project_id\": \"x\"}"), "metadata key \"project_id\" is reserved");
     EXPECT_EQ(refusal("{\"billstack_intent\": \"x\"}"),
