@@ -75,7 +75,9 @@ AsOf StoredState::window() const {
 }
 
 bool StoredState::knows_event_of(std::int64_t second) const {
-    if (source == Source::event) {
+    // A read of one object was asked for by events of its second, whose states it has not shown: a
+    // thin one, a change of what was deleted.
+    if (source == Source::event || source == Source::read) {
         return (as_of.start <= second && second <= as_of.end) || seen_at == second;
     }
     // The moment of a read is not known: one event before it may undo what another did after it.

@@ -78,8 +78,10 @@ TEST(Ordering, a_read_that_was_asked_for_is_newer_than_the_row_it_was_asked_for)
 TEST(Ordering, the_second_event_inside_a_reads_window_is_provisional) {
     auto says = [](Follows follows) { return [follows] { return follows; }; };
     EventState event{EventState::Op::changed, 11, digest_b};
-    StoredState row = stored(10, 12, Source::read);
+    StoredState row = stored(10, 12, Source::backfill);
     EXPECT_FALSE(decide_event(row, event, says(Follows::yes)).refetch);
+    // Events have asked for it: they are known of, though the row never held their states.
+    EXPECT_TRUE(decide_event(stored(10, 12, Source::read), event, says(Follows::yes)).refetch);
     row.seen_at = 12;
     EventDecision decision = decide_event(row, event, says(Follows::yes));
     EXPECT_EQ(decision.action, EventDecision::Action::apply);
