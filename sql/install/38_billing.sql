@@ -37,6 +37,8 @@ CREATE UNIQUE INDEX project_subscription_stripe_key ON billstack_internal.projec
 CREATE INDEX project_subscription_customer_idx ON billstack_internal.project_subscription (customer_id);
 CREATE INDEX project_subscription_project_idx ON billstack_internal.project_subscription (project_id, created_at, id);
 CREATE INDEX project_subscription_stripe_customer_idx ON billstack_internal.project_subscription (integration_id, stripe_customer_id);
+CREATE INDEX project_subscription_analytics_idx ON billstack_internal.project_subscription (project_id)
+    INCLUDE (status, currency, mrr, started_at, created_at, ended_at, stale);
 REVOKE ALL ON billstack_internal.project_subscription FROM PUBLIC;
 COMMENT ON TABLE billstack_internal.project_subscription IS 'subscriptions, routed to projects; mrr in minor units a month over all items, before and after discounts, NULL when a price has no fixed amount; metadata_project is the project_id the subscription''s own metadata names';
 

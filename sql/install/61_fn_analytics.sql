@@ -12,3 +12,15 @@ CREATE FUNCTION billstack.has_feature(project text, customer_id text, lookup_key
     AS 'MODULE_PATHNAME', 'billstack_has_feature';
 REVOKE ALL ON FUNCTION billstack.has_feature(text, text, text) FROM PUBLIC;
 COMMENT ON FUNCTION billstack.has_feature(text, text, text) IS 'whether a customer is entitled to the feature with that lookup key; false for unknown ids';
+
+CREATE FUNCTION billstack.analytics(project text, growth_days integer DEFAULT 30)
+    RETURNS jsonb LANGUAGE c STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'billstack_analytics';
+REVOKE ALL ON FUNCTION billstack.analytics(text, integer) FROM PUBLIC;
+COMMENT ON FUNCTION billstack.analytics(text, integer) IS 'recurring revenue, customers, churn and subscriptions of a project';
+
+CREATE FUNCTION billstack.map_account(team text, stripe_customer_id text, account_ref text)
+    RETURNS jsonb LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'billstack_map_account';
+REVOKE ALL ON FUNCTION billstack.map_account(text, text, text) FROM PUBLIC;
+COMMENT ON FUNCTION billstack.map_account(text, text, text) IS 'tie a Stripe customer to the application''s own account, shown in billing_health; NULL unties it';

@@ -37,10 +37,12 @@ struct GrantedObject {
 };
 constexpr GrantedObject granted_objects[] = {
     {"adopt_product", admin | app},
+    {"analytics", admin | app | reader},
     {"arm", admin},
     {"assign_customers", admin | app},
     {"authenticate", admin | app},
     {"backfill", admin},
+    {"billing_health", admin | app | reader},
     {"cancel_backfill", admin},
     {"check_keys", admin},
     {"connect", admin},
@@ -74,6 +76,8 @@ constexpr GrantedObject granted_objects[] = {
     {"list_prices", admin | app | reader},
     {"list_products", admin | app | reader},
     {"list_projects", admin | app | reader},
+    {"map_account", admin | app},
+    {"mrr", admin | app | reader},
     {"receive_webhook", admin | app | webhook},
     {"receive_webhook_raw", admin | app | webhook},
     {"refetches", admin | app | reader},
