@@ -36,7 +36,7 @@ SELECT billstack.grant_access('regress_billstack_app', 'app', 'keys_one') ->> 'c
 SELECT answer #>> '{rawKey}' AS full_key, answer #>> '{key,id}' AS full_id, answer AS answer
   FROM billstack.create_api_key('keys_one', 'web') AS answer \gset
 SELECT :'full_key' ~ '^bs_[0-9a-f]{48}$', :'full_id' ~ '^key_[A-Za-z0-9]{16}$';
-SELECT :'answer'::jsonb #- '{key,id}'::text[] #- '{key,createdAt}'::text[] #- '{key,prefix}'::text[] - 'rawKey'::text, :'answer'::jsonb #>> '{key,prefix}' = left(:'full_key', 7);
+SELECT a.j -> 'key' #- '{id}' #- '{createdAt}' #- '{prefix}', a.j #>> '{key,prefix}' = left(:'full_key', 7), a.j - '{key,rawKey}'::text[] FROM (SELECT :'answer'::jsonb) AS a (j);
 SELECT key_sha256 = sha256(convert_to(:'full_key', 'UTF8')), created_by, row_to_json(k)::text LIKE '%' || substr(:'full_key', 8) || '%'
   FROM billstack_internal.api_key AS k WHERE id = :'full_id';
 SELECT answer #>> '{rawKey}' AS one_key, answer #>> '{key,id}' AS one_id
