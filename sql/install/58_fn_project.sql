@@ -26,6 +26,13 @@ AS 'MODULE_PATHNAME', 'billstack_unlink_project';
 REVOKE ALL ON FUNCTION billstack.unlink_project(text) FROM PUBLIC;
 COMMENT ON FUNCTION billstack.unlink_project(text) IS 'take a project from its integration; its rows stay';
 
+CREATE FUNCTION billstack.relink_project(project text)
+RETURNS jsonb LANGUAGE c VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'billstack_relink_project';
+REVOKE ALL ON FUNCTION billstack.relink_project(text) FROM PUBLIC;
+COMMENT ON FUNCTION billstack.relink_project(text) IS 'find the stale customers, products and prices of a project in the account it is linked to now';
+
 CREATE FUNCTION billstack.create_customer(project text, email text, name text DEFAULT NULL, metadata jsonb DEFAULT '{}')
 RETURNS jsonb LANGUAGE c VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp

@@ -16,7 +16,8 @@ SELECT i.team,
                           WHERE r.integration_id OPERATOR(pg_catalog.=) i.id
                             AND (r.state OPERATOR(pg_catalog.=) 'queued' OR r.state OPERATOR(pg_catalog.=) 'running'))
             THEN 'syncing' ELSE i.sync_status END AS sync_status,
-       0 AS linked_projects,
+       (SELECT pg_catalog.count(*)::integer FROM billstack_internal.project AS p
+         WHERE p.integration_id OPERATOR(pg_catalog.=) i.id) AS linked_projects,
        i.last_validated_at,
        CASE WHEN here.is_copy
             THEN pg_catalog.concat('this database is a copy of the one in which team "', i.team, '" was connected; call billstack.arm(''', i.team, ''') to activate it here')

@@ -81,6 +81,7 @@ constexpr GrantedObject granted_objects[] = {
     {"receive_webhook", admin | app | webhook},
     {"receive_webhook_raw", admin | app | webhook},
     {"refetches", admin | app | reader},
+    {"relink_project", admin},
     {"replay", admin},
     {"retry_failed", admin},
     {"revoke_access", admin},

@@ -28,12 +28,6 @@ void check_project_id(const std::string &id) {
     }
 }
 
-json::Node project_node(const Project &project) {
-    json::Node node = json::Node::object();
-    node.set("id", project.id).set("name", project.name).set("integration", project.integration);
-    return node;
-}
-
 json::Node answer_about(const std::string &id) {
     json::Node answer = json::Node::object();
     answer.set("project", project_node(*find_project(id, false)));

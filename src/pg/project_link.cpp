@@ -3,6 +3,7 @@
 #include "pg/access.hpp"
 #include "pg/connection_answer.hpp"
 #include "pg/integration_store.hpp"
+#include "pg/mirror_access.hpp"
 #include "pg/mirror_admin.hpp"
 #include "pg/project_store.hpp"
 #include "pg/projection.hpp"
@@ -57,6 +58,19 @@ StripePlace place_of(const Integration &integration) {
             integration.livemode};
 }
 
+void route_all(const Integration &integration) {
+    Oid owner = require_mirror_owner(integration.owner_name, integration.schema_name,
+                                     integration.schema_oid);
+    SpiSession spi;
+    project_all(target_of(integration), owner);
+}
+
+json::Node project_node(const Project &project) {
+    json::Node node = json::Node::object();
+    node.set("id", project.id).set("name", project.name).set("integration", project.integration);
+    return node;
+}
+
 void link_to(const Project &project, const Integration &integration) {
     require_armed(integration);
     make_billing_tables(integration);
@@ -66,10 +80,7 @@ void link_to(const Project &project, const Integration &integration) {
     store_link(project.id, integration.id);
     change_place(project, place_of(integration));
     move_rows(project.id, integration.id);
-    {
-        SpiSession spi;
-        project_all(target_of(integration), role_oid(integration.owner_name));
-    }
+    route_all(integration);
     notify_change("link", integration, &project.id);
 }
 

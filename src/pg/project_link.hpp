@@ -13,6 +13,12 @@ StripePlace place_of(const Integration &integration);
 void link_to(const Project &project, const Integration &integration);
 void unlink_from(const Project &project, const Integration &integration);
 
+// Everything in the mirror that may belong to a project is given to it.
+void route_all(const Integration &integration);
+
+// {"id", "name", "integration"}
+json::Node project_node(const Project &project);
+
 // After the keys of an integration have been replaced: `changed` when they are of another account
 // or mode than `before`.
 void follow_rotation(const Integration &integration, const StripePlace &before, bool changed);

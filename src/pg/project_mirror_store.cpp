@@ -23,7 +23,7 @@ class OwnerAccess {
 constexpr const char *customer_columns =
     "SELECT c.id, c.email, c.name, CASE WHEN jsonb_typeof(c.metadata) = 'object'"
     " THEN c.metadata::text ELSE '{}' END, c.metadata ->> 'project_id',"
-    " extract(epoch FROM c.created)::bigint FROM ";
+    " extract(epoch FROM c.created)::bigint, lower(coalesce(c.email, '')) FROM ";
 constexpr const char *product_columns =
     "SELECT p.id, coalesce(p.name, p.id), p.description, coalesce(p.active, true),"
     " CASE WHEN jsonb_typeof(p.metadata) = 'object' THEN p.metadata::text ELSE '{}' END,"
@@ -43,8 +43,8 @@ std::vector<MirroredCustomer> customers_of(const Rows &rows) {
     found.reserve(rows.size());
     for (std::uint64_t row = 0; row < rows.size(); ++row) {
         found.push_back({rows.text(row, 1), rows.optional_text(row, 2), rows.optional_text(row, 3),
-                         rows.text(row, 4), rows.optional_text(row, 5),
-                         rows.optional_int64(row, 6)});
+                         rows.text(row, 4), rows.optional_text(row, 5), rows.optional_int64(row, 6),
+                         rows.text(row, 7)});
     }
     return found;
 }

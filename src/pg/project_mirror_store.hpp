@@ -12,6 +12,7 @@ struct MirroredCustomer {
     std::string metadata = "{}";           // JSON text, of an object
     std::optional<std::string> project_id; // metadata's
     std::optional<std::int64_t> created;   // unix seconds
+    std::string lowered;                   // the e-mail as the server's lower() has it
 };
 
 struct MirroredProduct {

@@ -27,7 +27,7 @@ MirroredCustomer read_customer(const json::ObjectSpan &object) {
         }
         return json::unescaped(token.text);
     };
-    return {object.id, text(found[0]), text(found[1]), "{}", text(found[2]), object.created};
+    return {object.id, text(found[0]), text(found[1]), "{}", text(found[2]), object.created, ""};
 }
 
 // What Stripe has with exactly this e-mail, ranked as the mirror's answer is.
