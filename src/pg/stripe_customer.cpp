@@ -90,8 +90,9 @@ CustomerLink take_existing(const Project &project, const Integration &integratio
         (void)write_to_stripe(integration, write);
     }
     bool carries = chosen.project_id == project.id;
-    std::string detail = std::string(carries ? "carries the project's id" : "the oldest") + " of " +
-                         std::to_string(candidates.size()) + " with this e-mail";
+    std::string many = std::to_string(candidates.size()) + " with this e-mail";
+    std::string detail =
+        carries ? "carries the project's id, one of " + many : "the oldest of " + many;
     return {chosen.id, carries ? "metadata" : "oldest", detail, chosen.name};
 }
 
