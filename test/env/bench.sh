@@ -1,7 +1,8 @@
 #!/bin/bash
 # What "make bench" runs: builds, makes the private copy of the server and starts test/bench/run.sh (the
-# copy of an account) and test/bench/events.sh (the inbox), which find both where test/env/common.sh says.
-# Usage: bench.sh [ARGUMENT of run.sh...]    BENCH=copy or BENCH=events[:PARTS] runs one of them
+# copy of an account), test/bench/events.sh (the inbox) and test/bench/billing.sh (calls), which find both
+# where test/env/common.sh says.
+# Usage: bench.sh [ARGUMENT of run.sh...]    BENCH=copy, BENCH=events[:PARTS] or BENCH=billing runs one of them
 . "$(dirname "$0")/common.sh"
 
 "$top/test/env/install_deps.sh" demo
@@ -13,10 +14,11 @@ mkdir -p "$build"
     cmake -S "$top" -B "$build/cmake"
     cmake --build "$build/cmake" -j "$jobs"
 } >"$build/bench-build.log" 2>&1 || { tail -n 30 "$build/bench-build.log" >&2; die "the build failed"; }
-case ${BENCH:=all} in all | copy | events | events:*) ;; *) die "BENCH is copy, events or events:PARTS" ;; esac
-if [[ $BENCH != events* ]]; then "$top/test/bench/run.sh" "$@"; fi
+case ${BENCH:=all} in all | copy | events | events:* | billing) ;; *) die "BENCH is copy, events, events:PARTS or billing" ;; esac
+if [ "$BENCH" = all ] || [ "$BENCH" = copy ]; then "$top/test/bench/run.sh" "$@"; fi
 if [[ $BENCH == events:* ]]; then
     "$top/test/bench/events.sh" "${BENCH#events:}"
-elif [ "$BENCH" != copy ]; then
+elif [ "$BENCH" = all ] || [ "$BENCH" = events ]; then
     "$top/test/bench/events.sh"
 fi
+if [ "$BENCH" = all ] || [ "$BENCH" = billing ]; then "$top/test/bench/billing.sh"; fi
