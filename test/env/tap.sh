@@ -22,6 +22,6 @@ as_server env \
     PERL5LIB="$top/test/perl:$pgxs_perl" \
     PG_REGRESS="$(pg_regress_program)" \
     TESTDIR="$dir" TESTDATADIR="$dir/tmp_check" TESTLOGDIR="$dir/tmp_check/log" top_builddir="$dir" \
-    BILLSTACK_SOURCE="$top" BILLSTACK_SIM="$simulator" BILLSTACK_LONG="${BILLSTACK_LONG:-}" \
+    BILLSTACK_SOURCE="$top" BILLSTACK_SIM="$simulator" BILLSTACK_LONG="${BILLSTACK_LONG:-}" BILLSTACK_WRITE_EXPECTED="${BILLSTACK_WRITE_EXPECTED:-}" \
     PG_TEST_TIMEOUT_DEFAULT="${PG_TEST_TIMEOUT_DEFAULT:-120}" \
     perl "$top/test/env/tap.pl" "${JOBS:-1}" "${files[@]}"

@@ -76,6 +76,9 @@ sub hand_over_every_way
 	run_sql("SELECT echo('https://example.com/?key%3D" . key() . "&x')");
 	run_sql("SELECT echo('Bearer" . key() . "')");
 	run_sql("SELECT echo('bs_$hex'), nothing_here()");
+	run_sql("SELECT billstack.authenticate('bs_$hex')");
+	run_sql("DO \$\$ BEGIN PERFORM billstack.authenticate('bs_$hex'); END \$\$");
+	run_bound('SELECT billstack.authenticate(:key)', $_, "bs_$hex") for 'extended', 'prepared';
 	for my $mode ('simple', 'extended', 'prepared')
 	{
 		run_bound('SELECT echo(:key)', $mode, key()) if $mode ne 'simple';
