@@ -40,12 +40,16 @@ CREATE TABLE billstack_internal.event (
     received_at timestamptz NOT NULL,
     processed_at timestamptz NOT NULL,
     snapshot_event text,
+    project_id text,
+    routing text,
     payload bytea COMPRESSION lz4 NOT NULL,
     PRIMARY KEY (integration_id, event_id, event_created)
 ) PARTITION BY RANGE (event_created);
 CREATE INDEX event_twin_idx ON billstack_internal.event (integration_id, snapshot_event) WHERE snapshot_event IS NOT NULL;
+CREATE INDEX event_unrouted_idx ON billstack_internal.event (integration_id, object_id)
+    WHERE routing OPERATOR(pg_catalog.=) 'unrouted';
 REVOKE ALL ON billstack_internal.event FROM PUBLIC;
-COMMENT ON TABLE billstack_internal.event IS 'events that are done; outcome: applied, superseded, unchanged, refetch, ignored, other_account, other_mode, twin';
+COMMENT ON TABLE billstack_internal.event IS 'events that are done; outcome: applied, superseded, unchanged, refetch, ignored, other_account, other_mode, twin; routing: routed to project_id, unrouted, NULL where there was nothing to route';
 CREATE TABLE billstack_internal.event_default PARTITION OF billstack_internal.event DEFAULT;
 REVOKE ALL ON billstack_internal.event_default FROM PUBLIC;
 COMMENT ON TABLE billstack_internal.event_default IS 'events whose second has no partition: test clocks, and weeks before the worker has made one';

@@ -2,6 +2,11 @@
 -- object, written in the transaction that writes the mirror, also for objects that no project is
 -- found for (project_id is NULL: unrouted). Each row keeps what it is routed by, so that it is
 -- routed again from here alone when a customer, a price or a subscription comes later.
+-- metadata_project is the project_id in the object's own metadata, named_project the one that its
+-- checkout session, or the subscription as the invoice knew it, has there. routed_by says how
+-- strong the rule is by which the project was found, 1 the strongest: 1 own metadata, 2 the named
+-- one, 3 and a fraction what the row hangs on (3.4: a subscription that was found by 4), 4 the
+-- price, 5 the customer.
 CREATE TABLE billstack_internal.project_subscription (
     id text PRIMARY KEY,
     integration_id integer NOT NULL,
@@ -13,6 +18,8 @@ CREATE TABLE billstack_internal.project_subscription (
     stripe_price_id text,
     stripe_price_ids text[] NOT NULL DEFAULT '{}',
     metadata_project text,
+    named_project text,
+    routed_by numeric,
     status text NOT NULL,
     quantity bigint,
     cancel_at_period_end boolean NOT NULL DEFAULT false,
@@ -39,8 +46,10 @@ CREATE INDEX project_subscription_project_idx ON billstack_internal.project_subs
 CREATE INDEX project_subscription_stripe_customer_idx ON billstack_internal.project_subscription (integration_id, stripe_customer_id);
 CREATE INDEX project_subscription_analytics_idx ON billstack_internal.project_subscription (project_id)
     INCLUDE (status, currency, mrr, started_at, created_at, ended_at, stale);
+CREATE INDEX project_subscription_unrouted_idx ON billstack_internal.project_subscription USING gin (stripe_price_ids) WHERE project_id IS NULL;
+CREATE INDEX project_subscription_unpriced_idx ON billstack_internal.project_subscription (integration_id, stripe_price_id) WHERE price_id IS NULL;
 REVOKE ALL ON billstack_internal.project_subscription FROM PUBLIC;
-COMMENT ON TABLE billstack_internal.project_subscription IS 'subscriptions, routed to projects; mrr in minor units a month over all items, before and after discounts, NULL when a price has no fixed amount; metadata_project is the project_id the subscription''s own metadata names';
+COMMENT ON TABLE billstack_internal.project_subscription IS 'subscriptions, routed to projects; mrr in minor units a month over all items, before and after discounts, NULL when a price has no fixed amount';
 
 CREATE TABLE billstack_internal.project_invoice (
     id text PRIMARY KEY,
@@ -52,6 +61,8 @@ CREATE TABLE billstack_internal.project_invoice (
     stripe_subscription_id text,
     stripe_price_ids text[] NOT NULL DEFAULT '{}',
     metadata_project text,
+    named_project text,
+    routed_by numeric,
     number text,
     status text,
     currency text,
@@ -72,6 +83,7 @@ CREATE UNIQUE INDEX project_invoice_stripe_key ON billstack_internal.project_inv
 CREATE INDEX project_invoice_project_idx ON billstack_internal.project_invoice (project_id, created_at, id);
 CREATE INDEX project_invoice_customer_idx ON billstack_internal.project_invoice (customer_id);
 CREATE INDEX project_invoice_stripe_customer_idx ON billstack_internal.project_invoice (integration_id, stripe_customer_id);
+CREATE INDEX project_invoice_unrouted_idx ON billstack_internal.project_invoice USING gin (stripe_price_ids) WHERE project_id IS NULL;
 CREATE INDEX project_invoice_subscription_idx ON billstack_internal.project_invoice (integration_id, stripe_subscription_id);
 REVOKE ALL ON billstack_internal.project_invoice FROM PUBLIC;
 COMMENT ON TABLE billstack_internal.project_invoice IS 'invoices, routed to projects; attempted: Stripe has tried to collect';
@@ -87,6 +99,8 @@ CREATE TABLE billstack_internal.project_payment (
     stripe_charge_id text,
     stripe_invoice_id text,
     metadata_project text,
+    named_project text,
+    routed_by numeric,
     amount bigint NOT NULL,
     amount_refunded bigint NOT NULL DEFAULT 0,
     currency text,

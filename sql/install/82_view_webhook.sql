@@ -27,20 +27,22 @@ CREATE VIEW billstack.webhook_events WITH (security_barrier = true) AS
 SELECT i.team, i.name AS integration, e.event_id, e.event_type AS type,
        NULLIF(e.event_created, 'epoch'::timestamptz) AS created,
        e.received_at, e.processed_at, e.status, e.outcome, e.kind AS object_kind, e.object_id, e.attempts, e.error,
-       billstack.event_json(e.payload) AS payload
+       billstack.event_json(e.payload) AS payload, e.routing, e.project_id AS project
   FROM (SELECT b.integration_id, b.event_id, b.event_type, b.event_created, b.received_at,
                NULL::timestamptz AS processed_at,
                CASE WHEN b.failed_at IS NULL THEN 'pending' ELSE 'failed' END AS status,
-               NULL::text AS outcome, NULL::text AS kind, NULL::text AS object_id, b.attempts, b.error, b.payload
+               NULL::text AS outcome, NULL::text AS kind, NULL::text AS object_id, b.attempts, b.error, b.payload,
+               NULL::text AS project_id, NULL::text AS routing
           FROM billstack_internal.inbox AS b
         UNION ALL
         SELECT d.integration_id, d.event_id, d.event_type, d.event_created, d.received_at,
-               d.processed_at, 'done', d.outcome, d.kind, d.object_id, d.attempts, NULL, d.payload
+               d.processed_at, 'done', d.outcome, d.kind, d.object_id, d.attempts, NULL, d.payload,
+               d.project_id, d.routing
           FROM billstack_internal.event AS d) AS e
   JOIN billstack_internal.integration AS i ON i.id OPERATOR(pg_catalog.=) e.integration_id
  WHERE i.id OPERATOR(pg_catalog.=) ANY (SELECT v.id FROM billstack_internal.visible_integration AS v);
 REVOKE ALL ON billstack.webhook_events FROM PUBLIC;
-COMMENT ON VIEW billstack.webhook_events IS 'every event of the inbox and the ledger: pending, failed (a dead letter) or done, with what became of it';
+COMMENT ON VIEW billstack.webhook_events IS 'every event of the inbox and the ledger: pending, failed (a dead letter) or done, with what became of it and which project it belongs to';
 
 CREATE VIEW billstack.failed_events WITH (security_barrier = true) AS
 SELECT i.team, i.name AS integration, e.event_id, e.event_type AS type,

@@ -3,6 +3,7 @@
 #include "pg/config.hpp"
 #include "pg/log.hpp"
 #include "pg/mirror_access.hpp"
+#include "pg/projection.hpp"
 
 namespace billstack::pg {
 
@@ -224,6 +225,18 @@ void BackfillService::write_page(Active &active, sync::RangeWalker &walker) {
     }
 }
 
+void BackfillService::project_page(const Active &active, const sync::FetchedPage &page) {
+    TouchedObjects touched;
+    for (const sync::Row &row : page.rows) {
+        touched[page.kind].emplace(row.id);
+    }
+    const OpenRun &run = active.run;
+    TimeLimit limit(longest_page_ms);
+    project_objects(
+        {run.integration_id, run.team, run.integration, run.schema_name, run.schema_oid},
+        active.owner, touched);
+}
+
 void BackfillService::write_in_transaction(Active &active, sync::RangeWalker &walker) {
     sync::PendingPage &page = *walker.ready_page();
     {
@@ -246,6 +259,7 @@ void BackfillService::write_in_transaction(Active &active, sync::RangeWalker &wa
             report = sync::apply_page(*active.mirror, *page.fetched, sync::Source::backfill,
                                       config::api_version());
         }
+        project_page(active, *page.fetched);
         std::string object(walker.kind().name);
         advance_range(
             {active.run.id, object.c_str(), walker.range_no(), &page, report.read, report.changed});

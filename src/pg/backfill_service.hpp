@@ -50,6 +50,7 @@ class BackfillService {
     void note_errors(Active &active);
     void note_trouble(Active &active, const std::string &trouble);
     void write_page(Active &active, sync::RangeWalker &walker);
+    void project_page(const Active &active, const sync::FetchedPage &page);
     void write_in_transaction(Active &active, sync::RangeWalker &walker);
     void finish(Active &active);
 

@@ -5,6 +5,7 @@
 #include "pg/inbox_counters.hpp"
 #include "pg/log.hpp"
 #include "pg/mirror_access.hpp"
+#include "pg/projection.hpp"
 #include "sync/event_batch.hpp"
 
 #include <algorithm>
@@ -39,11 +40,14 @@ struct EventService::Work {
     stripe::Event event;
     sync::EventResult result;
     bool twin = false;
+    std::string project;
+    std::string_view routing;
 };
 
 struct EventService::Group {
     EventTarget target;
     Oid owner = InvalidOid;
+    bool has_projects = false;
     std::vector<std::unique_ptr<Work>> works;
     std::vector<FailedEvent> failed;
     std::int64_t taken_rows = 0;
@@ -169,6 +173,11 @@ void EventService::process(Group &group, EventTurn &turn) {
     try {
         group.owner = require_mirror_owner(group.target.owner_name, group.target.schema_name,
                                            group.target.schema_oid);
+        if (!hold_links(id)) {
+            put_off_linking(group, readable);
+            readable.clear();
+        }
+        group.has_projects = has_projects(id);
         find_twins_of(group, readable);
         if (is_slow(id)) {
             apply_alone(group, readable, turn);
@@ -186,6 +195,13 @@ void EventService::process(Group &group, EventTurn &turn) {
     if (!group.failed.empty()) {
         put_off_events(group.failed);
         retries_ = true;
+    }
+}
+
+// Somebody links a project just now and reads all of the mirror.
+void EventService::put_off_linking(Group &group, const Works &works) {
+    for (const Work *work : works) {
+        group.failed.push_back({work->row.place, false, false, lock_delay, ""});
     }
 }
 
@@ -305,12 +321,17 @@ void EventService::apply_at_once(Group &group, const Works &works, EventTurn &tu
     {
         SpiSession spi;
         TimeLimit limit(longest_batch_ms);
-        UserContext owner(group.owner, UserContext::Rights::restricted);
-        results = sync::apply_events(mirror_of(group.target), events,
-                                     {group.target.account_id, group.target.livemode}, options);
-    }
-    for (std::size_t i = 0; i < applied.size(); ++i) {
-        applied[i]->result = results[i];
+        {
+            UserContext owner(group.owner, UserContext::Rights::restricted);
+            results = sync::apply_events(mirror_of(group.target), events,
+                                         {group.target.account_id, group.target.livemode}, options);
+        }
+        for (std::size_t i = 0; i < applied.size(); ++i) {
+            applied[i]->result = results[i];
+        }
+        if (group.has_projects) {
+            project(group, applied);
+        }
     }
     finish(group, works, turn);
     subtransaction.commit();
@@ -320,14 +341,47 @@ void EventService::apply_at_once(Group &group, const Works &works, EventTurn &tu
     }
 }
 
+// Objects that the batch has not changed too: an event that is replayed is routed once more.
+void EventService::project(const Group &group, const Works &applied) {
+    MirrorTarget target{group.target.integration_id, group.target.team, group.target.integration,
+                        group.target.schema_name, group.target.schema_oid};
+    using Outcome = sync::EventOutcome;
+    TouchedObjects touched;
+    for (Work *work : applied) {
+        const sync::EventResult &result = work->result;
+        if (result.kind != nullptr) {
+            touched[result.kind].emplace(result.object_id);
+            // What is read from Stripe later is routed then.
+            work->routing = result.outcome == Outcome::refetch ? "" : "unrouted";
+        }
+    }
+    project_objects(target, group.owner, touched);
+    std::map<std::pair<std::string_view, std::string_view>, std::string_view> projects;
+    std::vector<ObjectRoute> routes = object_routes(target, group.owner, touched);
+    for (const ObjectRoute &route : routes) {
+        projects[{route.kind, route.id}] = route.project ? std::string_view(*route.project) : "";
+    }
+    for (Work *work : applied) {
+        if (work->result.kind == nullptr) {
+            continue;
+        }
+        auto found = projects.find({work->result.kind->name, work->result.object_id});
+        if (found != projects.end()) {
+            work->project = found->second;
+            work->routing = work->project.empty() ? "unrouted" : "routed";
+        }
+    }
+}
+
 void EventService::finish(const Group &group, const Works &works, EventTurn &turn) {
     SpiSession spi;
     std::vector<FinishedEvent> finished;
     for (const Work *work : works) {
         const sync::EventResult &result = work->result;
-        finished.push_back(
-            {work->row.place, result.kind != nullptr ? result.kind->name : "", result.object_id,
-             work->twin ? "twin" : sync::outcome_name(result.outcome), work->event.snapshot_event});
+        finished.push_back({work->row.place, result.kind != nullptr ? result.kind->name : "",
+                            result.object_id,
+                            work->twin ? "twin" : sync::outcome_name(result.outcome),
+                            work->event.snapshot_event, work->project, work->routing});
     }
     auto count = static_cast<std::int64_t>(works.size());
     if (finish_events(finished) != count) {

@@ -42,10 +42,12 @@ class EventService {
     bool retry_due() const { return retry_at_ && clock_.mono() >= *retry_at_; }
     std::vector<InboxEvent> claim(bool &more);
     void process(Group &group, EventTurn &turn);
+    void put_off_linking(Group &group, const Works &works);
     void read(Group &group, Works &readable);
     void find_twins_of(Group &group, Works &works);
     void apply(Group &group, const Works &works, EventTurn &turn);
     void apply_at_once(Group &group, const Works &works, EventTurn &turn);
+    void project(const Group &group, const Works &applied);
     void finish(const Group &group, const Works &works, EventTurn &turn);
     void drop_done(Group &group, const Works &works, EventTurn &turn);
     void put_off_locked(Group &group, const Works &works, const PgError &error, EventTurn &turn);

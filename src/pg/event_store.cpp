@@ -52,13 +52,14 @@ WITH gone AS (
 ), done AS (
     INSERT INTO billstack_internal.event
            (integration_id, event_id, event_created, event_type, kind, object_id, outcome,
-            attempts, received_at, processed_at, snapshot_event, payload)
+            attempts, received_at, processed_at, snapshot_event, project_id, routing, payload)
     SELECT g.integration_id, g.event_id, g.event_created, g.event_type, nullif(f.kind, ''),
            nullif(f.object_id, ''), f.outcome, g.attempts + 1, g.received_at, clock_timestamp(),
-           nullif(f.snapshot_event, ''), g.payload
+           nullif(f.snapshot_event, ''), nullif(f.project, ''), nullif(f.routing, ''), g.payload
       FROM gone AS g
-      JOIN unnest($1::text[]::tid[], $2, $3, $4, $5)
-           AS f (place, kind, object_id, outcome, snapshot_event) ON f.place = g.place
+      JOIN unnest($1::text[]::tid[], $2, $3, $4, $5, $6, $7)
+           AS f (place, kind, object_id, outcome, snapshot_event, project, routing)
+           ON f.place = g.place
     ON CONFLICT DO NOTHING
     RETURNING 1
 )
@@ -186,7 +187,9 @@ std::int64_t finish_events(const std::vector<FinishedEvent> &events) {
          texts(events, [](const FinishedEvent &event) { return event.kind; }),
          texts(events, [](const FinishedEvent &event) { return event.object_id; }),
          texts(events, [](const FinishedEvent &event) { return event.outcome; }),
-         texts(events, [](const FinishedEvent &event) { return event.snapshot_event; })});
+         texts(events, [](const FinishedEvent &event) { return event.snapshot_event; }),
+         texts(events, [](const FinishedEvent &event) { return event.project; }),
+         texts(events, [](const FinishedEvent &event) { return event.routing; })});
     return moved.int64(0, 1);
 }
 

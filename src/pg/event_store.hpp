@@ -44,6 +44,8 @@ struct FinishedEvent {
     std::string_view object_id;
     std::string_view outcome;
     std::string_view snapshot_event;
+    std::string_view project; // it belongs to
+    std::string_view routing; // "routed", "unrouted", "" where there was nothing to route
 };
 // Moves the rows from the inbox to the ledger; returns how many. Fewer than events: the rest is in
 // the ledger already (the same event was received while its first copy was being applied).

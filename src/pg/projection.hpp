@@ -2,7 +2,7 @@
 // each belongs (docs/architecture.md, "Which project"). Written in the transaction that writes the
 // mirror. An integration without projects has none of them and pays one index look-up.
 #pragma once
-#include "pg/mirror_store.hpp"
+#include "pg/routing_store.hpp"
 
 namespace billstack::pg {
 
@@ -13,19 +13,28 @@ using TouchedObjects = std::map<const stripe::Kind *, std::set<std::string>>;
 // transaction must be open. By the snapshot of its own statement.
 bool has_projects(std::int32_t integration_id);
 
+// Keeps the integration's links as they are until the transaction ends, so that what is written to
+// its mirror and what has_projects() says belong together: to be held before has_projects() is
+// asked. A backend waits; false in a background worker while somebody links a project.
+bool hold_links(std::int32_t integration_id);
+
 // Reads these objects from the mirror as its owner (restricted), writes their project rows as the
 // extension's owner, and routes them. Whoever calls; a transaction and a SpiSession must be open.
-// In the worker core::Error or PgError as lock trouble (55P03) when a link of the integration is
-// being changed: the transaction is to be rolled back and tried again.
+// Holds the links; in a background worker PgError 55P03 when they cannot be had.
 void project_objects(const MirrorTarget &target, Oid owner, const TouchedObjects &touched);
 
+// Where these objects belong by now; those that the mirror does not have are left out.
+std::vector<ObjectRoute> object_routes(const MirrorTarget &target, Oid owner,
+                                       const TouchedObjects &touched);
+
 // All subscriptions, invoices, payments, customers, products and prices of the mirror, in chunks:
-// when a project is linked. Holds the integration's exclusive lock of linking until the
-// transaction ends; waits for it.
+// when a project is linked, after the project's own row says so. Waits for the links and keeps
+// everybody else from them until the transaction ends.
 void project_all(const MirrorTarget &target, Oid owner);
 
 // Customers or prices have come to a project: what is unrouted and hangs on them is routed again,
-// from the project rows alone.
+// from the project rows alone. Of several at once the links are held like project_all() does: what
+// an event brings meanwhile would not see them. A single one comes with an event of its own.
 void route_again(std::int32_t integration_id, const std::vector<std::string> &stripe_customer_ids,
                  const std::vector<std::string> &stripe_price_ids);
 

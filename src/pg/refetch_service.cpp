@@ -4,6 +4,7 @@
 #include "pg/integration_store.hpp"
 #include "pg/log.hpp"
 #include "pg/mirror_access.hpp"
+#include "pg/projection.hpp"
 #include "sync/object_fold.hpp"
 #include "sync/object_read.hpp"
 
@@ -222,19 +223,13 @@ void RefetchService::put_off(const Read &read, bool lock, const std::string &rea
     }
 }
 
-void RefetchService::store(Read &read) {
-    StoreTransaction transaction;
-    bool asked_again = false;
-    if (!lock_refetch(read.due, asked_again)) {
-        transaction.commit();
-        return; // disconnected meanwhile
-    }
+// False: the answer says nothing certain.
+bool RefetchService::write(Read &read, bool &still_late) {
+    TimeLimit limit(longest_write_ms);
     bool certain = true;
-    bool still_late = false;
+    Oid owner = require_mirror_owner(read.target.owner_name, read.target.schema_name,
+                                     read.target.schema_oid);
     {
-        TimeLimit limit(longest_write_ms);
-        Oid owner = require_mirror_owner(read.target.owner_name, read.target.schema_name,
-                                         read.target.schema_oid);
         UserContext user(owner, UserContext::Rights::restricted);
         if (read.read->state() == sync::ObjectRead::State::gone) {
             certain = sync::apply_gone(*read.mirror, *read.kind, read.due.object_id, read.sent_at,
@@ -251,6 +246,22 @@ void RefetchService::store(Read &read) {
                          sync::waits_for_late_member(*read.kind, read.read->page().rows[0].raw);
         }
     }
+    const EventTarget &target = read.target;
+    project_objects({target.integration_id, target.team, target.integration, target.schema_name,
+                     target.schema_oid},
+                    owner, {{read.kind, {read.due.object_id}}});
+    return certain;
+}
+
+void RefetchService::store(Read &read) {
+    StoreTransaction transaction;
+    bool asked_again = false;
+    if (!lock_refetch(read.due, asked_again)) {
+        transaction.commit();
+        return; // disconnected meanwhile
+    }
+    bool still_late = false;
+    bool certain = write(read, still_late);
     if (asked_again || !certain) {
         delay_refetch(read.due, asked_again ? core::Milliseconds(0) : sync::tie_delay, 0, "");
     } else if (still_late && read.due.late_reads + 1 < most_late_reads) {

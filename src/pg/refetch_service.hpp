@@ -29,6 +29,7 @@ class RefetchService {
     void look();
     void start(DueRefetch due);
     void finish(Read &read);
+    bool write(Read &read, bool &still_late);
     void store(Read &read);
     void store_failure(Read &read);
     void rest(const DueRefetch &due, const std::string &reason);

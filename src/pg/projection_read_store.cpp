@@ -1,0 +1,401 @@
+// The reading side of projection_store.hpp. "@name@" stands for the table of that kind, or, where
+// the mirror has none, for a query of its columns without rows.
+#include "pg/projection_store.hpp"
+
+#include "pg/internal_access.hpp"
+
+namespace billstack::pg {
+
+namespace {
+
+constexpr const char *read_customers = R"(
+SELECT c.id, c.email, c.name, c._deleted_at IS NOT NULL OR c.deleted IS TRUE AS deleted
+  FROM @customer@ AS c WHERE c.id = ANY ($1))";
+
+constexpr const char *read_products = R"(
+SELECT p.id, p.name, p.description, p.active IS TRUE AND p._deleted_at IS NULL AS active
+  FROM @product@ AS p WHERE p.id = ANY ($1))";
+
+constexpr const char *read_prices = R"(
+SELECT p.id, p.active IS TRUE AND p._deleted_at IS NULL AS active
+  FROM @price@ AS p WHERE p.id = ANY ($1))";
+
+// Per item: amount x quantity a month (docs/billing.md, "Monthly recurring revenue"); the price is
+// the one inside the item, which Stripe always writes out. The first item is the first of the
+// subscription's own list. Discounts: by their coupon where the object or the mirror has it, else
+// by what the latest invoice took off for the same discount.
+constexpr const char *read_subscriptions = R"(
+SELECT s.id, s.created, s.customer,
+       CASE WHEN s._deleted_at IS NULL THEN coalesce(s.status, 'incomplete') ELSE 'canceled' END AS status,
+       s.currency, s.cancel_at_period_end IS TRUE AS cancel_at_period_end, s.current_period_start,
+       s.current_period_end, s.trial_end, s.cancel_at,
+       coalesce(s.canceled_at, s._deleted_at) AS canceled_at, s.start_date AS started_at,
+       coalesce(s.ended_at, s._deleted_at) AS ended_at,
+       CASE WHEN jsonb_typeof(s.metadata) = 'object' THEN s.metadata ELSE '{}' END AS metadata,
+       s.metadata ->> 'project_id' AS metadata_project,
+       (SELECT c.metadata ->> 'project_id' FROM @checkout_session@ AS c
+         WHERE c.subscription = s.id AND c.metadata ->> 'project_id' IS NOT NULL
+         ORDER BY c.created, c.id LIMIT 1) AS named_project,
+       i.price, i.quantity, i.prices, i.mrr,
+       CASE WHEN i.mrr IS NOT NULL
+            THEN trim_scale(round(greatest(0, i.mrr * d.kept - d.off * i.monthly), 6)) END AS mrr_discounted
+  FROM @subscription@ AS s
+ CROSS JOIN LATERAL json_to_record(s._raw) AS r (items json, discount json, discounts json)
+ CROSS JOIN LATERAL (
+       SELECT array_agg(DISTINCT a.price) FILTER (WHERE a.price IS NOT NULL) AS prices,
+              (array_agg(a.price ORDER BY a.is_first DESC NULLS LAST, a.created, a.id))[1] AS price,
+              (array_agg(a.quantity ORDER BY a.is_first DESC NULLS LAST, a.created, a.id))[1] AS quantity,
+              coalesce((array_agg(a.monthly ORDER BY a.is_first DESC NULLS LAST, a.created, a.id))[1], 1) AS monthly,
+              CASE WHEN count(*) > 0 AND count(*) = count(a.amount)
+                   THEN trim_scale(round(sum(a.amount), 6)) END AS mrr
+         FROM (SELECT i.id, i.created, i.price, i.quantity, m.monthly,
+                      i.id = (r.items #>> '{data,0,id}') AS is_first,
+                      CASE WHEN coalesce(q.usage_type, p.usage_type) = 'metered' THEN 0
+                           ELSE u.unit * m.monthly
+                                * CASE WHEN t.divide_by > 0 AND t.round = 'up'
+                                            THEN ceil(coalesce(i.quantity, 1) / t.divide_by)
+                                       WHEN t.divide_by > 0
+                                            THEN floor(coalesce(i.quantity, 1) / t.divide_by)
+                                       ELSE coalesce(i.quantity, 1) END END AS amount
+                 FROM @subscription_item@ AS i
+                CROSS JOIN LATERAL json_to_record(i._raw) AS o (price json, plan json)
+                CROSS JOIN LATERAL json_to_record(
+                      CASE WHEN json_typeof(o.price) = 'object' THEN o.price
+                           WHEN json_typeof(o.plan) = 'object' THEN o.plan ELSE '{}' END)
+                      AS p (unit_amount_decimal text, unit_amount text, amount_decimal text,
+                            amount text, recurring json, "interval" text, interval_count numeric,
+                            usage_type text, transform_quantity json, transform_usage json)
+                CROSS JOIN LATERAL json_to_record(
+                      CASE WHEN json_typeof(p.recurring) = 'object' THEN p.recurring ELSE '{}' END)
+                      AS q ("interval" text, interval_count numeric, usage_type text)
+                CROSS JOIN LATERAL json_to_record(
+                      CASE WHEN json_typeof(p.transform_quantity) = 'object' THEN p.transform_quantity
+                           WHEN json_typeof(p.transform_usage) = 'object' THEN p.transform_usage
+                           ELSE '{}' END) AS t (divide_by numeric, round text)
+                CROSS JOIN LATERAL (
+                      SELECT CASE coalesce(q."interval", p."interval")
+                             WHEN 'month' THEN 1::numeric WHEN 'year' THEN 1 / 12::numeric
+                             WHEN 'week' THEN 52 / 12::numeric WHEN 'day' THEN 365 / 12::numeric END
+                             / nullif(coalesce(q.interval_count, p.interval_count, 1), 0)) AS m (monthly)
+                CROSS JOIN LATERAL (
+                      SELECT CASE WHEN w.word ~ '^-?[0-9]{1,20}(\.[0-9]{1,20})?$'
+                                  THEN w.word::numeric END
+                        FROM (SELECT coalesce(p.unit_amount_decimal, p.unit_amount, p.amount_decimal,
+                                              p.amount)) AS w (word)) AS u (unit)
+                WHERE i.subscription = s.id
+                  AND (i._deleted_at IS NULL OR i._deleted_at = s._deleted_at)) AS a) AS i
+ CROSS JOIN LATERAL (
+       SELECT CASE WHEN bool_or(k.percent >= 100) THEN 0
+                   ELSE coalesce(exp(sum(ln(CASE WHEN k.percent < 100 THEN 1 - k.percent / 100 END))), 1) END AS kept,
+              coalesce(sum(k.off), 0) AS off
+         FROM json_array_elements(
+              CASE WHEN json_typeof(r.discounts) = 'array' AND r.discounts::text <> '[]' THEN r.discounts
+                   WHEN json_typeof(r.discount) = 'object' THEN json_build_array(r.discount)
+                   ELSE '[]' END) AS e (value)
+        CROSS JOIN LATERAL json_to_record(
+              CASE WHEN json_typeof(e.value) = 'object' THEN e.value ELSE '{}' END)
+              AS x (id text, "end" bigint, coupon json, source json)
+        CROSS JOIN LATERAL (SELECT CASE WHEN json_typeof(x.coupon) IN ('object', 'string')
+                                        THEN x.coupon ELSE x.source -> 'coupon' END) AS y (coupon)
+        CROSS JOIN LATERAL json_to_record(
+              CASE WHEN json_typeof(y.coupon) = 'object' THEN y.coupon ELSE '{}' END)
+              AS z (percent_off numeric, amount_off numeric, duration text, currency text)
+         LEFT JOIN @coupon@ AS c ON json_typeof(y.coupon) = 'string' AND c.id = y.coupon #>> '{}'
+        CROSS JOIN LATERAL (
+              SELECT CASE WHEN coalesce(z.duration, c.duration) IS NOT NULL
+                          THEN coalesce(z.percent_off, c.percent_off) END,
+                     CASE WHEN coalesce(z.duration, c.duration) IS NULL THEN
+                               (SELECT sum((b.value ->> 'amount')::numeric)
+                                  FROM @invoice_line_item@ AS l
+                                 CROSS JOIN LATERAL json_array_elements(
+                                       CASE WHEN json_typeof(l._raw -> 'discount_amounts') = 'array'
+                                            THEN l._raw -> 'discount_amounts' ELSE '[]' END) AS b (value)
+                                 WHERE l.invoice = s.latest_invoice AND l._deleted_at IS NULL
+                                   AND l.proration IS NOT TRUE
+                                   AND b.value ->> 'discount' = coalesce(x.id, e.value #>> '{}'))
+                          WHEN coalesce(z.currency, c.currency) = s.currency
+                          THEN coalesce(z.amount_off, c.amount_off) END) AS k (percent, off)
+        WHERE coalesce(z.duration, c.duration, '') <> 'once'
+          AND (x."end" IS NULL OR to_timestamp(x."end") > now())) AS d
+ WHERE s.id = ANY ($1) AND s.created IS NOT NULL)";
+
+constexpr const char *read_invoices = R"(
+SELECT v.id, v.created, v.customer, v.subscription, v.number,
+       CASE WHEN v._deleted_at IS NULL THEN v.status ELSE 'deleted' END AS status, v.currency,
+       v.amount_due, v.amount_paid, v.attempted IS TRUE OR v.attempt_count > 0 AS attempted,
+       v.invoice_pdf, v.hosted_invoice_url, v.due_date, v.paid_at,
+       v.metadata ->> 'project_id' AS metadata_project,
+       coalesce(r.parent #>> '{subscription_details,metadata,project_id}',
+                r.subscription_details #>> '{metadata,project_id}') AS named_project,
+       ARRAY(SELECT DISTINCT l.price FROM @invoice_line_item@ AS l
+              WHERE l.invoice = v.id AND l.price IS NOT NULL AND l._deleted_at IS NULL) AS prices
+  FROM @invoice@ AS v
+ CROSS JOIN LATERAL json_to_record(v._raw) AS r (parent json, subscription_details json)
+ WHERE v.id = ANY ($1) AND v.created IS NOT NULL)";
+
+// Of several charges of an intent the one that the intent names counts, else the newest. What is
+// refunded: whatever the charges say, or, when they say less, the refunds.
+constexpr const char *read_payments = R"(
+SELECT k.id, coalesce(p.created, c.created) AS created, coalesce(p.customer, c.customer) AS customer,
+       CASE WHEN k.id = c.id THEN NULL ELSE k.id END AS payment_intent,
+       coalesce(c.id, p.latest_charge) AS charge,
+       coalesce(p.invoice, c.invoice,
+                (SELECT v.id FROM @invoice@ AS v WHERE v.payment_intent = k.id ORDER BY v.created, v.id LIMIT 1),
+                (SELECT ip.invoice FROM @invoice_payment@ AS ip WHERE ip.payment_intent = k.id
+                  ORDER BY ip.created, ip.id LIMIT 1)) AS invoice,
+       coalesce(CASE WHEN p.status = 'succeeded' THEN nullif(p.amount_received, 0) END, p.amount,
+                CASE WHEN c.captured THEN nullif(c.amount_captured, 0) END, c.amount, 0) AS amount,
+       greatest(c.given_back, (SELECT sum(f.amount) FROM @refund@ AS f
+                              WHERE (f.payment_intent = k.id OR f.charge = k.id)
+                                AND f.status IN ('succeeded', 'pending', 'requires_action')
+                                AND f._deleted_at IS NULL), 0) AS amount_refunded,
+       coalesce(p.currency, c.currency) AS currency,
+       coalesce(p.status, CASE WHEN c.status = 'succeeded' AND c.captured IS FALSE
+                               THEN 'requires_capture' ELSE c.status END) AS status,
+       CASE WHEN p.status IS DISTINCT FROM 'succeeded'
+            THEN coalesce(c.failure_code, p.last_payment_error_code) END AS failure_code,
+       CASE WHEN p.status IS DISTINCT FROM 'succeeded'
+            THEN coalesce(c.failure_message, CASE WHEN p.last_payment_error_code IS NOT NULL
+                 THEN p._raw #>> '{last_payment_error,message}' END) END AS failure_message,
+       CASE WHEN p.id IS NULL THEN c.metadata ELSE p.metadata END ->> 'project_id' AS metadata_project,
+       coalesce((SELECT s.metadata ->> 'project_id' FROM @checkout_session@ AS s
+                  WHERE s.payment_intent = k.id AND s.metadata ->> 'project_id' IS NOT NULL
+                  ORDER BY s.created, s.id LIMIT 1),
+                c.metadata ->> 'project_id') AS named_project
+  FROM unnest($1) AS k (id)
+  LEFT JOIN @payment_intent@ AS p ON p.id = k.id
+  LEFT JOIN LATERAL (
+       SELECT h.*, sum(h.amount_refunded) OVER () AS given_back FROM @charge@ AS h
+        WHERE h.payment_intent = k.id OR h.id = k.id
+        ORDER BY h.id = p.latest_charge DESC NULLS LAST, h.created DESC NULLS LAST, h.id LIMIT 1) AS c ON true
+ WHERE coalesce(p.created, c.created) IS NOT NULL)";
+
+struct Hanging {
+    const char *kind;
+    const char *sql; // part ("s", "p") and id
+};
+
+constexpr Hanging hanging[] = {
+    {"charge",
+     "SELECT 'p', coalesce(c.payment_intent, c.id) FROM @charge@ AS c WHERE c.id = ANY ($1)"},
+    {"refund",
+     "SELECT 'p', coalesce(f.payment_intent, f.charge) FROM @refund@ AS f WHERE f.id = ANY ($1)"},
+    {"invoice_payment",
+     "SELECT 'p', coalesce(i.payment_intent, i.charge) FROM @invoice_payment@ AS i"
+     " WHERE i.id = ANY ($1)"},
+    {"checkout_session", "SELECT u.part, u.id FROM @checkout_session@ AS c CROSS JOIN LATERAL"
+                         " (VALUES ('s', c.subscription), ('p', c.payment_intent)) AS u (part, id)"
+                         " WHERE c.id = ANY ($1)"},
+    {"invoice",
+     "SELECT u.part, u.id FROM @invoice@ AS v CROSS JOIN LATERAL"
+     " (VALUES ('p', coalesce(v.payment_intent, v.charge)), ('s', CASE WHEN coalesce(v._raw ->>"
+     " 'total_discount_amounts', '[]') <> '[]' THEN v.subscription END)) AS u (part, id)"
+     " WHERE v.id = ANY ($1)"},
+};
+
+const stripe::Kind &kind_named(std::string_view name) {
+    for (const stripe::Kind *kind : stripe::all_kinds()) {
+        if (kind->name == name) {
+            return *kind;
+        }
+        for (const stripe::ChildList &list : kind->children) {
+            if (list.kind->name == name) {
+                return *list.kind;
+            }
+        }
+    }
+    throw core::Error(core::Code::internal, "no kind " + std::string(name));
+}
+
+bool is_default(const stripe::Kind &kind) {
+    for (const stripe::Kind *parent : stripe::all_kinds()) {
+        for (const stripe::ChildList &list : parent->children) {
+            if (list.kind == &kind && parent->is_default) {
+                return true;
+            }
+        }
+    }
+    return kind.is_default;
+}
+
+std::string no_rows(const stripe::Kind &kind) {
+    std::string columns;
+    for (const sync::MirrorColumn &column : sync::mirror_columns(kind, false)) {
+        columns += (columns.empty() ? "" : ", ") + ("NULL::" + column.type) + " AS " +
+                   sync::quote_identifier(column.name);
+    }
+    return "(SELECT " + columns + " WHERE false)";
+}
+
+std::string with_tables(std::string_view text, const MirrorReader &mirror) {
+    std::string sql;
+    for (bool is_name = false;; is_name = !is_name) {
+        std::size_t end = text.find('@');
+        std::string_view piece = text.substr(0, end);
+        if (!is_name) {
+            sql += piece;
+        } else {
+            const stripe::Kind &kind = kind_named(piece);
+            bool there = is_default(kind) || mirror.kinds.contains(std::string(piece));
+            sql += there ? sync::quote_identifier(mirror.schema) + "." +
+                               sync::quote_identifier(kind.table)
+                         : no_rows(kind);
+        }
+        if (end == std::string_view::npos) {
+            return sql;
+        }
+        text.remove_prefix(end + 1);
+    }
+}
+
+const char *text_of_part(Part part) {
+    switch (part) {
+    case Part::customers:
+        return read_customers;
+    case Part::products:
+        return read_products;
+    case Part::prices:
+        return read_prices;
+    case Part::subscriptions:
+        return read_subscriptions;
+    case Part::invoices:
+        return read_invoices;
+    case Part::payments:
+        break;
+    }
+    return read_payments;
+}
+
+// Plans of this process, by their text; thrown away together when there are too many.
+SPIPlanPtr kept_plan(const std::string &sql, const std::vector<Param> &params) {
+    constexpr std::size_t most = 500;
+    static auto &plans = *new std::map<std::string, SPIPlanPtr>(); // lives as long as the process
+    if (auto found = plans.find(sql); found != plans.end()) {
+        return found->second;
+    }
+    if (plans.size() >= most) {
+        for (auto &[text, plan] : plans) {
+            SPIPlanPtr old = plan;
+            call([&] { SPI_freeplan(old); });
+        }
+        plans.clear();
+    }
+    std::vector<Oid> types;
+    for (const Param &each : params) {
+        types.push_back(each.type);
+    }
+    return plans[sql] = keep_plan(sql, types);
+}
+
+// The newest snapshot as the one of the statement: REPEATABLE READ would not see what was committed
+// before the lock was had.
+class LatestSnapshot {
+  public:
+    explicit LatestSnapshot(bool wanted)
+        : pushed_(wanted && IsolationUsesXactSnapshot()), exceptions_(std::uncaught_exceptions()) {
+        if (pushed_) {
+            call([] { PushActiveSnapshot(GetLatestSnapshot()); });
+        }
+    }
+    ~LatestSnapshot() {
+        if (pushed_ && std::uncaught_exceptions() == exceptions_) {
+            PopActiveSnapshot();
+        }
+    }
+    LatestSnapshot(const LatestSnapshot &) = delete;
+    LatestSnapshot &operator=(const LatestSnapshot &) = delete;
+    bool pushed() const { return pushed_; }
+
+  private:
+    bool pushed_;
+    int exceptions_;
+};
+
+} // namespace
+
+Rows MirrorReader::run(const std::string &sql, const std::vector<Param> &params) const {
+    UserContext user(owner, UserContext::Rights::restricted);
+    LocalSetting by_index("enable_seqscan", "off");
+    LocalSetting by_loop("enable_hashjoin", "off");
+    LocalSetting no_merge("enable_mergejoin", "off");
+    LatestSnapshot snapshot(latest);
+    return run_plan(kept_plan(with_tables(sql, *this), params), params, snapshot.pushed());
+}
+
+std::string MirrorReader::read(Part part, const std::vector<std::string> &ids) const {
+    std::string sql = "SELECT coalesce(json_agg(x), '[]')::text FROM (";
+    Rows rows = run(sql + text_of_part(part) + ") AS x", {param_text_array(ids)});
+    return rows.empty() ? "[]" : rows.text(0, 1);
+}
+
+std::vector<std::pair<Part, std::string>>
+MirrorReader::hangs_on(const stripe::Kind &kind, const std::vector<std::string> &ids) const {
+    std::vector<std::pair<Part, std::string>> found;
+    for (const Hanging &each : hanging) {
+        if (each.kind != kind.name) {
+            continue;
+        }
+        Rows rows = run("SELECT a.p::text, a.i::text FROM (" + std::string(each.sql) +
+                            ") AS a (p, i) WHERE a.i IS NOT NULL",
+                        {param_text_array(ids)});
+        for (std::uint64_t row = 0; row < rows.size(); ++row) {
+            found.emplace_back(rows.text(row, 1) == "s" ? Part::subscriptions : Part::payments,
+                               rows.text(row, 2));
+        }
+    }
+    return found;
+}
+
+std::string MirrorReader::names(const stripe::Kind &kind,
+                                const std::vector<std::string> &ids) const {
+    std::string columns = sync::quote_literal(kind.name) + " AS kind, t.id";
+    if (kind.name == "customer") {
+        columns += ", t.id AS customer";
+    }
+    for (const stripe::Column &column : kind.columns) {
+        std::string_view name = column.name;
+        if (name == "customer" || name == "subscription" || name == "invoice" ||
+            name == "payment_intent" || name == "charge" || name == "product") {
+            columns += ", t." + std::string(name);
+        } else if (name == "metadata") {
+            columns += ", t.metadata ->> 'project_id' AS project";
+        }
+    }
+    Rows rows = run("SELECT coalesce(json_agg(x), '[]')::text FROM (SELECT " + columns + " FROM @" +
+                        std::string(kind.name) + "@ AS t WHERE t.id = ANY ($1)) AS x",
+                    {param_text_array(ids)});
+    return rows.empty() ? "[]" : rows.text(0, 1);
+}
+
+std::vector<SubscriptionItem> MirrorReader::items_of(const std::string &subscription) const {
+    Rows rows = run("SELECT i.id::text, i.price::text FROM @subscription_item@ AS i WHERE "
+                    "i.subscription = $1 AND i._deleted_at IS NULL ORDER BY i.created, i.id",
+                    {param(subscription)});
+    std::vector<SubscriptionItem> items;
+    for (std::uint64_t row = 0; row < rows.size(); ++row) {
+        items.push_back({rows.text(row, 1), rows.text(row, 2)});
+    }
+    return items;
+}
+
+std::vector<std::string> MirrorReader::next_ids(const stripe::Kind &kind, std::string &after,
+                                                int limit) const {
+    // A charge whose intent is there comes with it.
+    std::string key = kind.name != "charge" ? "t.id"
+                                            : "CASE WHEN NOT EXISTS (SELECT FROM @payment_intent@ "
+                                              "AS p WHERE p.id = t.payment_intent) THEN "
+                                              "coalesce(t.payment_intent, t.id) END";
+    Rows rows = run("SELECT t.id::text, " + key + " FROM @" + std::string(kind.name) +
+                        "@ AS t WHERE t.id > $1 ORDER BY t.id LIMIT $2",
+                    {param(after), param(static_cast<std::int64_t>(limit))});
+    std::vector<std::string> ids;
+    for (std::uint64_t row = 0; row < rows.size(); ++row) {
+        if (!rows.is_null(row, 2)) {
+            ids.push_back(rows.text(row, 2));
+        }
+    }
+    after = rows.empty() ? "" : rows.text(rows.size() - 1, 1);
+    return ids;
+}
+
+} // namespace billstack::pg
