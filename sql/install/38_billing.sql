@@ -132,7 +132,7 @@ REVOKE ALL ON billstack_internal.account_map FROM PUBLIC;
 COMMENT ON TABLE billstack_internal.account_map IS 'the application''s own account of a Stripe customer, by map_account()';
 
 CREATE TABLE billstack_internal.project_entitlement (
-    integration_id integer NOT NULL,
+    integration_id integer NOT NULL REFERENCES billstack_internal.integration (id) ON DELETE CASCADE,
     stripe_entitlement_id text NOT NULL,
     stripe_customer_id text NOT NULL,
     lookup_key text NOT NULL,

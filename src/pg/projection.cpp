@@ -1,6 +1,7 @@
 #include "pg/projection.hpp"
 
 #include "pg/internal_access.hpp"
+#include "pg/projection_entitlement.hpp"
 
 namespace billstack::pg {
 
@@ -170,6 +171,12 @@ void project_objects(const MirrorTarget &target, Oid owner, const TouchedObjects
     MirrorReader mirror = reader_of(target, owner);
     Parts parts;
     for (const auto &[kind, ids] : touched) {
+        if (kind->name == "active_entitlement") {
+            in_chunks(ids, [&](const std::vector<std::string> &chunk) {
+                project_entitlements(target, owner, chunk);
+            });
+            continue;
+        }
         if (std::optional<Part> part = part_of(*kind)) {
             parts[*part].insert(ids.begin(), ids.end());
         }
@@ -222,6 +229,7 @@ void project_all(const MirrorTarget &target, Oid owner) {
     project_kind(target, mirror, Part::invoices, "invoice");
     project_kind(target, mirror, Part::payments, "payment_intent");
     project_kind(target, mirror, Part::payments, "charge");
+    project_all_entitlements(target, owner);
     route_rest(target.integration_id);
 }
 

@@ -75,3 +75,11 @@ report 'while a backfill runs' "$p50" "$p95"
 if [ "$(sql -c "SELECT billstack.status('bench') ->> 'syncStatus'")" != syncing ]; then
     echo '  (the backfill ended before the calls: take fewer calls)'
 fi
+
+subscriptions=${BILLSTACK_SUBSCRIPTIONS:-1000000}
+echo "A team of $subscriptions subscriptions, medians of five:"
+sql -c 'CREATE DATABASE figures'
+sql -d figures -c 'CREATE EXTENSION billstack' -v n="$subscriptions" -f "$here/billing_load.sql"
+sql -d figures -f "$here/billing_analytics.sql" 2>&1 | sed -n 's/^.*NOTICE: *//p' | sed 's/^/  /'
+sql -d figures -f "$here/billing_plans.sql" >"$build/bench-billing-plans.txt"
+echo "  plans are in build/bench-billing-plans.txt"
