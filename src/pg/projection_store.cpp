@@ -15,13 +15,16 @@ constinit Statement select_project{
 constinit Statement select_count{
     "SELECT count(*) FROM billstack_internal.project WHERE integration_id = $1"};
 
-// $1 the integration, $2 the objects. An e-mail that the project has already stays where it is: two
-// customers of Stripe may have one, two of a project may not.
+// $1 the integration, $2 the objects. An e-mail that the project has already stays where it is, and
+// of several that come with one the first has it: two customers of Stripe may have the same, two of
+// a project may not.
 constinit Statement update_customers{R"(
 UPDATE billstack_internal.project_customer AS t
    SET email = n.email, name = n.name, deleted_at = n.deleted_at, updated_at = now()
   FROM (SELECT q.id,
                CASE WHEN NOT r.deleted AND r.email IS NOT NULL
+                         AND row_number() OVER (PARTITION BY q.project_id, lower(r.email), r.deleted
+                                                ORDER BY q.id) = 1
                          AND NOT EXISTS (SELECT FROM billstack_internal.project_customer AS o
                                           WHERE o.project_id = q.project_id AND o.id <> q.id
                                             AND lower(o.email) = lower(r.email)
