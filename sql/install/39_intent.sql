@@ -17,16 +17,18 @@ CREATE TABLE billstack_internal.intent (
     http_status integer,
     error text,
     sends integer NOT NULL DEFAULT 1,
+    round integer NOT NULL DEFAULT 0,
     caller name NOT NULL,
     created_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
     sent_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+    last_sent_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
     finished_at timestamptz
 );
 CREATE UNIQUE INDEX intent_key ON billstack_internal.intent (integration_id, idempotency_key);
-CREATE INDEX intent_open_idx ON billstack_internal.intent (sent_at) WHERE state OPERATOR(pg_catalog.=) 'sent';
+CREATE INDEX intent_open_idx ON billstack_internal.intent (last_sent_at) WHERE state OPERATOR(pg_catalog.=) 'sent';
 CREATE INDEX intent_age_idx ON billstack_internal.intent (created_at);
 REVOKE ALL ON billstack_internal.intent FROM PUBLIC;
-COMMENT ON TABLE billstack_internal.intent IS 'writes to Stripe; state: sent (the outcome is not known), done, refused, nothing (Stripe has no such object: it never came about)';
+COMMENT ON TABLE billstack_internal.intent IS 'writes to Stripe; state: sent (the outcome is not known), done, refused, nothing (Stripe has no such object: it never came about), unknown (a change whose answer was lost and that no object tells of). round: how often another key was taken because the one before was of no use any more; sent_at: first with this round''s key';
 
 -- How often a call has been made with the same arguments by transactions that committed: the next
 -- one is another intent, a repetition after a rollback is the same. Its row lock also makes two

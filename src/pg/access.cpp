@@ -43,6 +43,7 @@ constexpr GrantedObject granted_objects[] = {
     {"authenticate", admin | app},
     {"backfill", admin},
     {"billing_health", admin | app | reader},
+    {"calls", admin | app | reader},
     {"cancel_backfill", admin},
     {"cancel_subscription", admin | app},
     {"check_keys", admin},

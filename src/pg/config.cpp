@@ -18,6 +18,7 @@ char *master_key_file_value;
 int max_attempts_value = 12;
 int max_requests_value = 20;
 char *public_url_value;
+int reconcile_after_value = 300000;
 bool redact_log_value = true;
 int refetch_delay_value = 60000;
 
@@ -222,6 +223,9 @@ void define_settings() {
                          &max_requests_value, 20, 1, 100, 0});
     define(TextSetting{"billstack.public_url", "Front of the address that Stripe's webhooks call.",
                        &public_url_value, "", 0, check_public_url});
+    define(NumberSetting{"billstack.reconcile_after",
+                         "How long after a write with a lost answer its object is looked for.",
+                         &reconcile_after_value, 300000, 1000, 24 * 60 * 60 * 1000, GUC_UNIT_MS});
     define(SwitchSetting{"billstack.redact_log", "Mask key-shaped text in the server log.",
                          &redact_log_value, true, PGC_SIGHUP, GUC_SUPERUSER_ONLY});
     define(NumberSetting{"billstack.refetch_delay",
@@ -274,6 +278,9 @@ int max_requests() {
 }
 const char *public_url() {
     return public_url_value;
+}
+int reconcile_after_ms() {
+    return reconcile_after_value;
 }
 bool redact_log() {
     return redact_log_value;

@@ -24,6 +24,7 @@ bool master_key_file_in_data_directory();
 int max_attempts();
 int max_requests();
 const char *public_url(); // without a trailing slash; "" when unset
+int reconcile_after_ms();
 bool redact_log();
 int refetch_delay_ms();
 

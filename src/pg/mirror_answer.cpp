@@ -78,10 +78,6 @@ bool drop_incomplete_lists(sync::FetchedPage &page) {
     return incomplete;
 }
 
-sync::AsOf window_of(const StripeAnswer &answer) {
-    return {answer.window_start, answer.window_end};
-}
-
 } // namespace
 
 AnsweredObject look_at_object(std::string_view body) {
@@ -139,18 +135,17 @@ void MirrorAnswer::note_sent(const std::string &object_id) {
     });
 }
 
-void MirrorAnswer::take_object(const StripeAnswer &answer) {
-    AnsweredObject object = look_at_object(answer.body);
+void MirrorAnswer::take_object(const std::string &body, const sync::AsOf &as_of) {
+    AnsweredObject object = look_at_object(body);
     if (object.id.empty()) {
         return;
     }
     bool ask = false;
     bool written = write([&](SpiMirrorStore &store, Oid owner) {
         if (object.deleted) {
-            ask = !sync::apply_gone(store, kind_, object.id, sent_at_, window_of(answer));
+            ask = !sync::apply_gone(store, kind_, object.id, sent_at_, as_of);
         } else {
-            std::unique_ptr<sync::FetchedPage> page =
-                sync::read_object(kind_, answer.body, window_of(answer));
+            std::unique_ptr<sync::FetchedPage> page = sync::read_object(kind_, body, as_of);
             ask = drop_incomplete_lists(*page);
             (void)sync::apply_refetched(store, *page, sent_at_, config::api_version(),
                                         sync::Source::call); // asks itself where it is unclear
@@ -162,9 +157,8 @@ void MirrorAnswer::take_object(const StripeAnswer &answer) {
     }
 }
 
-void MirrorAnswer::take_list(const StripeAnswer &answer) {
-    std::unique_ptr<sync::FetchedPage> page =
-        sync::read_page(kind_, answer.body, window_of(answer));
+void MirrorAnswer::take_list(const std::string &body, const sync::AsOf &as_of) {
+    std::unique_ptr<sync::FetchedPage> page = sync::read_page(kind_, body, as_of);
     std::vector<std::string> ids = ids_of(*page);
     if (ids.empty()) {
         return;

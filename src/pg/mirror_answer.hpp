@@ -3,7 +3,6 @@
 // be written now (a lock, a newer state, a trigger's error) is read once more by the worker.
 #pragma once
 #include "pg/integration_store.hpp"
-#include "pg/requests.hpp"
 
 namespace billstack::pg {
 
@@ -16,10 +15,10 @@ class MirrorAnswer {
     // Before the request is sent: what the mirror holds of this object is older than the answer.
     void note_sent(const std::string &object_id);
     // The body of an answer that is one object; {"deleted": true} becomes a tombstone.
-    void take_object(const StripeAnswer &answer);
+    void take_object(const std::string &body, const sync::AsOf &as_of);
     // The body of an answer that is a list.
-    void take_list(const StripeAnswer &answer);
-    // The answer does not say how the object is now.
+    void take_list(const std::string &body, const sync::AsOf &as_of);
+    // No answer says how the object is now.
     void ask_for(const std::string &object_id);
 
   private:

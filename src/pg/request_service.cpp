@@ -7,14 +7,33 @@ namespace billstack::pg {
 
 namespace {
 
-void write_answer(RequestSlot &slot, const stripe::CallResult &result, std::string_view body) {
+void write_answer(RequestSlot &slot, const StripeAnswer &result, std::string_view body) {
     SlotWriter writer(slot.answer, slot_answer_size);
     writer.number(static_cast<std::int64_t>(result.status)).number(result.http_status);
     writer.number(result.attempts).number(result.window_start).number(result.window_end);
     writer.text(result.request_id).text(result.failure_text).text(result.error.type);
     writer.text(result.error.code).text(result.error.param).text(result.error.message);
     writer.text(result.error.decline_code).text(body);
+    writer.number(static_cast<std::int64_t>(result.unsent)).number(result.repeated ? 1 : 0);
+    writer.text(result.current_body);
     slot.answer_length = writer.length();
+}
+
+std::optional<RequestIntent> read_intent(SlotReader &reader) {
+    if (reader.number() == 0) {
+        return std::nullopt;
+    }
+    RequestIntent intent;
+    intent.integration_id = static_cast<std::int32_t>(reader.number());
+    intent.operation = reader.text();
+    intent.project_id = reader.text();
+    intent.kind = reader.text();
+    intent.creates = reader.number() != 0;
+    intent.caller_named = reader.number() != 0;
+    intent.object_id = reader.text();
+    intent.digest = reader.text();
+    intent.caller = reader.text();
+    return intent;
 }
 
 } // namespace
@@ -32,18 +51,23 @@ void RequestService::look_at_slots() {
         if (seen == SlotState::queued) {
             take(slot);
         } else if (seen == SlotState::abandoned) {
-            for (auto open = calls_.begin(); open != calls_.end();) {
-                if (open->second.slot == &slot) {
-                    caller_.cancel(open->first);
-                    open = calls_.erase(open);
-                } else {
-                    ++open;
-                }
-            }
-            SpinGuard guard(state_);
-            slot.state = SlotState::free;
+            abandon(slot);
         }
     }
+}
+
+// A read nobody waits for is of no use; a write goes on, and its outcome is recorded.
+void RequestService::abandon(RequestSlot &slot) {
+    std::erase_if(calls_, [&](const auto &open) {
+        if (open.second.slot != &slot) {
+            return false;
+        }
+        caller_.cancel(open.first);
+        return true;
+    });
+    std::erase_if(writes_, [&](const auto &open) { return open.second.slot == &slot; });
+    SpinGuard guard(state_);
+    slot.state = SlotState::free;
 }
 
 void RequestService::take(RequestSlot &slot) {
@@ -56,6 +80,7 @@ void RequestService::take(RequestSlot &slot) {
     request.idempotency_key = reader.text();
     bool body_wanted = reader.number() != 0;
     request.secret_answer = reader.number() != 0;
+    std::optional<RequestIntent> intent = read_intent(reader);
     std::int64_t params = reader.number();
     for (std::int64_t i = 0; i < params; ++i) {
         std::string name(reader.text());
@@ -65,10 +90,15 @@ void RequestService::take(RequestSlot &slot) {
     request.priority = stripe::Priority::user;
     request.timeout = core::Milliseconds(config::http_timeout_ms());
     Open open{&slot, slot.generation, body_wanted};
+    if (intent) {
+        writes_.emplace(next_waiter_, open);
+        intents_.add(next_waiter_++, std::move(request), std::move(*intent));
+        return;
+    }
     try {
         calls_.emplace(caller_.submit(std::move(request)), open);
     } catch (const core::Error &error) {
-        stripe::CallResult refused;
+        StripeAnswer refused;
         refused.status = stripe::CallStatus::refused;
         refused.error.message = error.message;
         answer(open, refused);
@@ -79,19 +109,30 @@ void RequestService::on_result(const stripe::CallResult &result) {
     auto found = calls_.find(result.id);
     Open open = found->second;
     calls_.erase(found);
-    answer(open, result);
+    answer(open, {result});
 }
 
-void RequestService::answer(const Open &open, const stripe::CallResult &result) {
+void RequestService::answer_writes() {
+    for (const IntentService::Answer &each : intents_.take_answers()) {
+        if (auto found = writes_.find(each.waiter); found != writes_.end()) {
+            Open open = found->second;
+            writes_.erase(found);
+            answer(open, each.answer);
+        }
+    }
+}
+
+void RequestService::answer(const Open &open, const StripeAnswer &result) {
     RequestSlot &slot = *open.slot;
     std::string_view whole = result.secret_body ? result.secret_body->view() : result.body;
     std::string_view body = open.body_wanted ? whole : std::string_view();
     // The slot is the worker's own while it is taken; written first, published under the lock.
-    if (body.size() + 16 * 1024 > slot_answer_size) {
-        stripe::CallResult too_large = result;
+    if (body.size() + result.current_body.size() + 16 * 1024 > slot_answer_size) {
+        StripeAnswer too_large = result;
         too_large.status = stripe::CallStatus::bad_answer;
         too_large.failure_text =
             "the answer is larger than " + std::to_string(slot_answer_size / 1024) + " kB";
+        too_large.current_body.clear();
         write_answer(slot, too_large, {});
     } else {
         write_answer(slot, result, body);

@@ -1,17 +1,21 @@
 // The worker's side of the request slots: takes what backends have queued, submits it, answers,
 // and drops what nobody waits for any more.
 #pragma once
+#include "pg/intent_service.hpp"
 #include "pg/shared_state.hpp"
 
 namespace billstack::pg {
 
 class RequestService {
   public:
-    RequestService(SharedState &state, stripe::Caller &caller) : state_(state), caller_(caller) {}
-    // Takes queued slots of this database and cancels abandoned ones.
+    RequestService(SharedState &state, stripe::Caller &caller, IntentService &intents)
+        : state_(state), caller_(caller), intents_(intents) {}
+    // Takes queued slots of this database and cancels abandoned ones; writes go to the intents.
     void look_at_slots();
     bool owns(stripe::CallId id) const { return calls_.contains(id); }
     void on_result(const stripe::CallResult &result);
+    // Hands over what the intents have answered.
+    void answer_writes();
 
   private:
     struct Open {
@@ -20,11 +24,15 @@ class RequestService {
         bool body_wanted;
     };
     void take(RequestSlot &slot);
-    void answer(const Open &open, const stripe::CallResult &result);
+    void abandon(RequestSlot &slot);
+    void answer(const Open &open, const StripeAnswer &result);
 
     SharedState &state_;
     stripe::Caller &caller_;
+    IntentService &intents_;
     std::map<stripe::CallId, Open> calls_;
+    std::map<IntentService::Waiter, Open> writes_;
+    IntentService::Waiter next_waiter_ = 1;
 };
 
 // Answers every slot the worker of `database` still has as unreachable, with `reason`. For the end

@@ -81,6 +81,13 @@ void fill(RequestSlot &slot, const StripeRequest &request) {
     slot.request_length = writer.length(); // so that the key is wiped whatever follows
     writer.text(request.method).text(request.path).text(request.idempotency_key);
     writer.number(request.body_wanted ? 1 : 0).number(request.secret_answer ? 1 : 0);
+    writer.number(request.intent ? 1 : 0);
+    if (request.intent) {
+        const RequestIntent &intent = *request.intent;
+        writer.number(intent.integration_id).text(intent.operation).text(intent.project_id);
+        writer.text(intent.kind).number(intent.creates ? 1 : 0).number(intent.caller_named ? 1 : 0);
+        writer.text(intent.object_id).text(intent.digest).text(intent.caller);
+    }
     writer.number(static_cast<std::int64_t>(request.params.size()));
     for (const auto &[name, value] : request.params) {
         writer.text(name).text(value);
@@ -114,6 +121,9 @@ StripeAnswer read_answer(const RequestSlot &slot, bool secret) {
     } else {
         answer.body = reader.text();
     }
+    answer.unsent = static_cast<Unsent>(reader.number());
+    answer.repeated = reader.number() != 0;
+    answer.current_body = reader.text();
     return answer;
 }
 

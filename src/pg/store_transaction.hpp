@@ -16,6 +16,18 @@ class StoreTransaction {
         user_.reset();
         transaction_.commit();
     }
+    // On disk when it returns, whatever the database's setting.
+    void commit_durably() {
+        spi_.reset();
+        user_.reset();
+        if (synchronous_commit == SYNCHRONOUS_COMMIT_OFF) {
+            call([] {
+                (void)set_config_option("synchronous_commit", "local", PGC_USERSET, PGC_S_SESSION,
+                                        GUC_ACTION_LOCAL, true, 0, false);
+            });
+        }
+        transaction_.commit();
+    }
     // For what a crash loses as a whole and is then done again: no wait for the disk.
     // The setting comes last: leaving the user's context undoes what was set inside it.
     void commit_without_waiting() {

@@ -2,6 +2,7 @@
 
 #include "pg/intent_store.hpp"
 #include "pg/mirror_answer.hpp"
+#include "pg/team_access.hpp"
 
 namespace billstack::pg {
 
@@ -29,30 +30,6 @@ std::string scope_of(const Integration &integration) {
            std::to_string(integration.database_oid) + "/" + std::to_string(integration.id);
 }
 
-// The count's row lock makes sessions that do the same wait for each other, with a key of the
-// caller's too.
-std::string key_of(const Integration &integration, const StripeWrite &write) {
-    std::string scope = scope_of(integration);
-    stripe::IntentDigest digest;
-    std::string uses;
-    if (write.caller_key) {
-        check_caller_key(*write.caller_key);
-        digest = stripe::digest_of({"given", scope, write.project_id, *write.caller_key});
-        (void)count_use(digest);
-    } else {
-        stripe::IntentDigest request =
-            stripe::request_digest(write.method, write.path, write.params);
-        digest =
-            stripe::digest_of({"derived",
-                               scope,
-                               write.project_id,
-                               write.operation,
-                               {reinterpret_cast<const char *>(request.data()), request.size()}});
-        uses = "-" + std::to_string(count_use(digest));
-    }
-    return "billstack-" + core::to_hex(digest) + uses;
-}
-
 std::string describe(const std::string &operation) {
     return "billstack." + operation + "()";
 }
@@ -68,6 +45,81 @@ std::string object_id_of(const stripe::Kind &kind, const std::string &path) {
     return id.find('%') == std::string::npos ? id : std::string();
 }
 
+struct IntentKey {
+    std::string text;
+    stripe::IntentDigest request;
+};
+
+std::string_view bytes_of(const stripe::IntentDigest &digest) {
+    return {reinterpret_cast<const char *>(digest.data()), digest.size()};
+}
+
+// The count's row lock makes sessions that do the same wait for each other, with a key of the
+// caller's too.
+IntentKey key_of(const Integration &integration, const StripeWrite &write) {
+    std::string scope = scope_of(integration);
+    IntentKey key;
+    key.request = stripe::request_digest(write.method, write.path, write.params);
+    if (write.caller_key) {
+        check_caller_key(*write.caller_key);
+        stripe::IntentDigest digest =
+            stripe::digest_of({"given", scope, write.project_id, *write.caller_key});
+        (void)count_use(digest);
+        key.text = "billstack-" + core::to_hex(digest);
+    } else {
+        stripe::IntentDigest digest = stripe::digest_of(
+            {"derived", scope, write.project_id, write.operation, bytes_of(key.request)});
+        std::int64_t uses = count_use(digest);
+        key.text = "billstack-" + core::to_hex(digest) + "-" + std::to_string(uses);
+    }
+    return key;
+}
+
+StripeRequest request_of(const Integration &integration, const StripeWrite &write,
+                         const IntentKey &key) {
+    StripeRequest request;
+    request.method = write.method;
+    request.path = write.path;
+    request.params = write.params;
+    request.idempotency_key = key.text;
+    RequestIntent &intent = request.intent.emplace();
+    intent.integration_id = integration.id;
+    intent.operation = write.operation;
+    intent.project_id = write.project_id;
+    intent.creates = write.creates;
+    intent.caller_named = write.caller_key.has_value();
+    intent.digest = bytes_of(key.request);
+    intent.caller = current_role_name();
+    if (write.kind != nullptr) {
+        intent.kind = write.kind->name;
+        if (write.creates) {
+            request.params.emplace_back(stripe::intent_param, key.text);
+        } else {
+            intent.object_id = object_id_of(*write.kind, write.path);
+        }
+    }
+    return request;
+}
+
+[[noreturn]] void throw_unsent(const StripeAnswer &answer, const std::string &what) {
+    if (answer.unsent == Unsent::key_used) {
+        throw core::Error(core::Code::bad_argument,
+                          "idempotency key was used with other parameters",
+                          "A key stands for one call with its parameters; this one was first used "
+                          "by " +
+                              describe(answer.failure_text) + ".",
+                          "Give a new key, or repeat the call exactly as it was.");
+    }
+    throw core::Error(
+        core::Code::not_ready, what + " was not sent to Stripe",
+        "A write is recorded before it is sent, and that failed: " + answer.failure_text + ".",
+        "Repeat the call.");
+}
+
+sync::AsOf window_of(const StripeAnswer &answer) {
+    return {answer.window_start, answer.window_end};
+}
+
 bool is_list(const std::string &body) {
     static constexpr std::string_view paths[] = {"object"};
     std::array<json::Token, 1> found;
@@ -78,31 +130,28 @@ bool is_list(const std::string &body) {
 } // namespace
 
 StripeObject write_to_stripe(const Integration &integration, const StripeWrite &write) {
-    std::string idempotency_key = key_of(integration, write);
+    StripeRequest request = request_of(integration, write, key_of(integration, write));
     core::SecretBytes key = open_secret_key(integration);
-    StripeRequest request;
-    request.method = write.method;
-    request.path = write.path;
-    request.params = write.params;
     request.key = &key;
-    request.idempotency_key = idempotency_key;
-    if (write.creates && write.kind != nullptr) {
-        request.params.emplace_back(stripe::intent_param, idempotency_key);
-    }
     std::optional<MirrorAnswer> mirror;
     if (write.kind != nullptr) {
         mirror.emplace(integration, *write.kind);
-        if (std::string id = object_id_of(*write.kind, write.path); !id.empty()) {
+        if (const std::string &id = request.intent->object_id; !id.empty()) {
             mirror->note_sent(id);
         }
     }
     StripeAnswer answer = std::move(ask_stripe({request}).front());
+    if (answer.unsent != Unsent::no) {
+        throw_unsent(answer, describe(write.operation));
+    }
     if (answer.status != stripe::CallStatus::ok) {
         stripe::throw_call_error(answer, describe(write.operation));
     }
     std::string id = look_at_object(answer.body).id;
-    if (mirror) {
-        mirror->take_object(answer);
+    if (mirror && answer.repeated && answer.current_body.empty()) {
+        mirror->ask_for(id);
+    } else if (mirror) {
+        mirror->take_object(answer.repeated ? answer.current_body : answer.body, window_of(answer));
     }
     return {std::move(id), std::move(answer.body)};
 }
@@ -126,9 +175,9 @@ std::string read_from_stripe(const Integration &integration, const std::string &
         stripe::throw_call_error(answer, "reading from Stripe");
     }
     if (mirror && is_list(answer.body)) {
-        mirror->take_list(answer);
+        mirror->take_list(answer.body, window_of(answer));
     } else if (mirror) {
-        mirror->take_object(answer);
+        mirror->take_object(answer.body, window_of(answer));
     }
     return std::move(answer.body);
 }

@@ -81,6 +81,8 @@ Worker::Worker(SharedState &state) : state_(state) {
 
 void Worker::connect_network() {
     requests_.reset();
+    reconcile_.reset();
+    intents_.reset();
     backfills_.reset();
     refetches_.reset();
     network_.caller.reset();
@@ -101,7 +103,9 @@ void Worker::connect_network() {
     caller_options.max_in_flight = config::max_requests();
     network_.caller =
         std::make_unique<stripe::Caller>(*network_.transport, clock_, caller_options, seed);
-    requests_ = std::make_unique<RequestService>(state_, *network_.caller);
+    intents_ = std::make_unique<IntentService>(*network_.caller);
+    reconcile_ = std::make_unique<IntentReconcile>(*network_.caller, clock_, *intents_);
+    requests_ = std::make_unique<RequestService>(state_, *network_.caller, *intents_);
     backfills_ = std::make_unique<BackfillService>(*network_.caller, clock_);
     refetches_ = std::make_unique<RefetchService>(*network_.caller, clock_);
     network_settings_ = describe_network();
@@ -175,6 +179,7 @@ bool Worker::look_around() {
         note_error(state_, "");
     }
     version_fits_ = version == BILLSTACK_VERSION;
+    version_known_ = true;
     if (!version_fits_) {
         note_error(state_, "the extension is " + version +
                                ", the library " BILLSTACK_VERSION
@@ -187,6 +192,7 @@ bool Worker::look_around() {
     ledger_.step();
     events_.rescan();
     refetches_->rescan();
+    reconcile_->rescan();
     if (auto retry = upkeep_.next_retry(); retry && *retry < next_look_) {
         next_look_ = *retry;
     }
@@ -227,8 +233,23 @@ void Worker::store_last_uses() {
     }
 }
 
+// Takes what callers ask for and hands over what has come. A write is sent once its record is on
+// disk. Between two pieces of other work, so that nobody waits for more than one of them.
+void Worker::serve_callers() {
+    requests_->look_at_slots();
+    if (intents_->has_queued() && version_known_) {
+        if (version_fits_) {
+            intents_->send_queued();
+        } else {
+            intents_->refuse_queued("the extension's version is not that of the library");
+        }
+    }
+    dispatch();
+}
+
 void Worker::work() {
     EventTurn turn = events_.work();
+    serve_callers();
     if (turn.refetches_asked) {
         refetches_->wake();
     }
@@ -236,10 +257,22 @@ void Worker::work() {
         handlers_.wake();
     }
     backfills_->work();
+    serve_callers();
     if (backfills_->take_refetches_asked()) {
         refetches_->wake();
     }
     refetches_->work();
+    serve_callers();
+    if (intents_->has_outcomes() && (!outcomes_after_ || clock_.mono() >= *outcomes_after_)) {
+        outcomes_after_.reset();
+        if (!intents_->record()) {
+            outcomes_after_ = clock_.mono() + counters_pause;
+        }
+    }
+    reconcile_->work();
+    if (reconcile_->take_refetches_asked()) {
+        refetches_->wake();
+    }
     handlers_busy_ = handlers_.work();
     if (counters_after_ && clock_.mono() >= *counters_after_) {
         counters_after_.reset();
@@ -253,7 +286,9 @@ void Worker::work() {
 }
 
 bool Worker::has_work() const {
-    return backfills_->busy() || events_.busy() || refetches_->busy() || handlers_busy_;
+    bool outcomes = intents_->has_outcomes() && !outcomes_after_;
+    return backfills_->busy() || events_.busy() || refetches_->busy() || reconcile_->busy() ||
+           intents_->has_queued() || outcomes || handlers_busy_;
 }
 
 // False: end. Trouble with the database (a table locked or gone, an extension dropped in between)
@@ -301,12 +336,17 @@ void Worker::dispatch() {
     for (stripe::CallResult &result : results) {
         if (requests_->owns(result.id)) {
             requests_->on_result(result);
+        } else if (intents_->owns(result.id)) {
+            intents_->on_result(std::move(result));
+        } else if (reconcile_->owns(result.id)) {
+            reconcile_->on_result(std::move(result));
         } else if (refetches_->owns(result.id)) {
             refetches_->on_result(std::move(result));
         } else {
             backfills_->on_result(std::move(result));
         }
     }
+    requests_->answer_writes();
 }
 
 void Worker::run() {
@@ -321,18 +361,17 @@ void Worker::run() {
         if (leave_requested()) {
             return;
         }
-        requests_->look_at_slots();
-        dispatch();
         std::uint64_t transactions = Transaction::begun();
+        serve_callers();
         if (!attend_database()) {
             return;
         }
+        // Starts what was submitted just now; what it brings in may make the backfills busy.
+        serve_callers();
         if (Transaction::begun() != transactions) {
             // Waits inside a transaction reset the latch: look once more at what it stood for.
             SetLatch(MyLatch);
         }
-        // Starts what was submitted just now; what it brings in may make the backfills busy.
-        dispatch();
         wait(look_wanted_ || (version_fits_ && has_work()));
     }
 }
@@ -347,7 +386,7 @@ long Worker::wait_ms(bool busy) const {
     }
     if (version_fits_) {
         for (auto retry : {backfills_->next_retry(), events_.next_retry(), refetches_->next_retry(),
-                           handlers_.next_retry()}) {
+                           handlers_.next_retry(), reconcile_->next_retry(), outcomes_after_}) {
             until = retry && *retry < until ? *retry : until;
         }
     }

@@ -4,6 +4,7 @@
 #include "pg/backfill_service.hpp"
 #include "pg/event_service.hpp"
 #include "pg/handler_service.hpp"
+#include "pg/intent_reconcile.hpp"
 #include "pg/ledger_upkeep.hpp"
 #include "pg/mirror_upkeep.hpp"
 #include "pg/refetch_service.hpp"
@@ -24,6 +25,7 @@ class Worker {
     };
     void connect_network();
     void dispatch();
+    void serve_callers();
     bool attend_database();
     bool stand_back(const std::string &reason);
     void work(); // one turn of each service
@@ -41,6 +43,8 @@ class Worker {
     core::SystemClock clock_;
     MirrorUpkeep upkeep_{clock_};
     Network network_;
+    std::unique_ptr<IntentService> intents_;
+    std::unique_ptr<IntentReconcile> reconcile_;
     std::unique_ptr<RequestService> requests_;
     std::unique_ptr<BackfillService> backfills_;
     std::unique_ptr<RefetchService> refetches_;
@@ -52,7 +56,9 @@ class Worker {
     std::string network_settings_; // what the transport was made from
     bool look_wanted_ = true;
     bool version_fits_ = false;
+    bool version_known_ = false;
     core::MonoTime next_look_{};
+    std::optional<core::MonoTime> outcomes_after_; // the same for outcomes of writes
     std::optional<core::MonoTime> counters_after_; // a lock kept them from being stored
     std::optional<core::MonoTime> resume_at_;      // after trouble with the database
     int troubles_ = 0;                             // in a row

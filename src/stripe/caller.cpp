@@ -245,6 +245,8 @@ CallResult Caller::State::result_of(CallId id, const Job &job, http::Response &r
     result.too_large = response.failure == http::Failure::too_large;
     if (const std::string *request_id = response.header("request-id"))
         result.request_id = harmless_text(*request_id);
+    if (const std::string *replayed = response.header("idempotent-replayed"))
+        result.replayed = *replayed == "true";
     set_window(result, job, response);
     if (result.status == CallStatus::ok) {
         result.body = std::move(response.body);

@@ -62,6 +62,7 @@ struct CallResult {
     ApiError error;
     std::string failure_text; // of a transport failure
     bool too_large = false;   // bad_answer because of its size
+    bool replayed = false;    // Stripe has repeated its first answer to the idempotency key
     int attempts = 0;
     // The window in which Stripe read the state, unix seconds on Stripe's clock (sync.md section
     // 2): window_start is at or before the moment the last attempt was sent, window_end at or after

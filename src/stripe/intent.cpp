@@ -38,4 +38,62 @@ std::string round_key(const std::string &key, std::int32_t round) {
     return round == 0 ? key : key + "-" + std::to_string(round);
 }
 
+std::string_view intent_state_name(IntentState state) {
+    switch (state) {
+    case IntentState::sent:
+        return "sent";
+    case IntentState::done:
+        return "done";
+    case IntentState::refused:
+        return "refused";
+    case IntentState::nothing:
+        return "nothing";
+    case IntentState::unknown:
+        return "unknown";
+    }
+    return "sent";
+}
+
+IntentState intent_state_of(std::string_view name) {
+    for (IntentState state :
+         {IntentState::done, IntentState::refused, IntentState::nothing, IntentState::unknown})
+        if (intent_state_name(state) == name)
+            return state;
+    return IntentState::sent;
+}
+
+IntentStep next_step(const KnownIntent &intent) {
+    const bool key_lives = intent.age_s < key_lifetime_s;
+    if (intent.state == IntentState::done && !key_lives) {
+        // Sending a change again would undo what came after it.
+        return intent.object_known && intent.readable ? IntentStep::read : IntentStep::send_anew;
+    }
+    if (intent.state == IntentState::refused)
+        return IntentStep::send_anew; // Stripe would repeat its refusal for a day
+    if (key_lives)
+        return IntentStep::send_again;
+    // A change has absolute parameters: made twice it is the same.
+    return intent.creates && intent.searchable ? IntentStep::search : IntentStep::send_anew;
+}
+
+IntentVerdict judge(const CallResult &result, bool unresolved) {
+    switch (result.status) {
+    case CallStatus::ok:
+        return IntentVerdict::done;
+    case CallStatus::key_rejected:
+    case CallStatus::forbidden:
+        // Says something of the API key only: an earlier attempt may have had another.
+        return unresolved ? IntentVerdict::open : IntentVerdict::refused;
+    case CallStatus::refused:
+        return result.error.type == "idempotency_error" ? IntentVerdict::key_spent
+                                                        : IntentVerdict::refused;
+    case CallStatus::unreachable:
+        return result.replayed ? IntentVerdict::key_spent : IntentVerdict::open;
+    case CallStatus::rate_limited:
+    case CallStatus::bad_answer:
+        break;
+    }
+    return IntentVerdict::open;
+}
+
 } // namespace billstack::stripe

@@ -48,6 +48,7 @@ class Api {
     bool is_kept(const Request &request);
     /// Keeps another answer than the one given under the request's idempotency key.
     void keep(const Request &request, const Response &response);
+    IdempotencyKeys &answered() { return answered_; }
     std::vector<MadeObject> &made() { return made_; }
 
     /// From now on the key is answered with 401. False when it was not known.

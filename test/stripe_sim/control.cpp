@@ -101,6 +101,9 @@ void Simulator::control(const Request &request, Response &response) {
     } else if (what == "latency" && post) {
         latency_ms_ = get_int(parse_json(request.body).get(), "ms", 0);
         response.body = "{}\n";
+    } else if (what == "idempotency" && request.method == "DELETE") {
+        api_.answered().forget();
+        response.body = "{}\n";
     } else if (what == "keys") {
         control_keys(request, response);
     } else if (what == "faults") {

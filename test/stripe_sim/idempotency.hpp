@@ -28,6 +28,9 @@ class IdempotencyKeys {
     /// The kept answer is on its way for this long, from now.
     void hold(const std::string &account, const Request &request, int64_t ms);
 
+    /// As after a day.
+    void forget() { answers_.clear(); }
+
   private:
     struct Answer {
         std::string path;

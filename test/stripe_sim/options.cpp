@@ -35,6 +35,7 @@ const char usage[] =
     "  GET /_sim/stats, /_sim/ledger?since=N, /_sim/accounts; POST /_sim/reset\n"
     "  POST /_sim/latency {\"ms\":N}; GET|POST|DELETE /_sim/faults (POST ?append=1 extends)\n"
     "  POST /_sim/keys {\"key\", \"account\", \"denied\"}, DELETE /_sim/keys?key=KEY\n"
+    "  DELETE /_sim/idempotency: forgets all idempotency keys, as after a day\n"
     "  GET|POST /_sim/clock {\"offset_s\":N} or {\"now\":UNIX}; \"standing\":true stops it there\n"
     "Objects, behind Stripe's back: nothing tells of these\n"
     "  GET /_sim/objects/KIND: all, children too, one a line; ?parents=1: {\"parent\", "

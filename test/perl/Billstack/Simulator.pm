@@ -85,6 +85,8 @@ sub set_key
 	$self->ask('POST', 'keys', { key => $key, account => $account->{id}, denied => \@denied });
 	return;
 }
+# Stripe has forgotten all idempotency keys, as after a day.
+sub forget_keys { $_[0]->ask('DELETE', 'idempotency'); return; }
 sub revoke_key { my ($self, $key) = @_; $self->ask('DELETE', 'keys?key=' . ($key // $self->key)); return; }
 
 # Objects of a kind, children included, newest first as lists have them.
