@@ -44,8 +44,8 @@ CREATE UNIQUE INDEX project_subscription_stripe_key ON billstack_internal.projec
 CREATE INDEX project_subscription_customer_idx ON billstack_internal.project_subscription (customer_id);
 CREATE INDEX project_subscription_project_idx ON billstack_internal.project_subscription (project_id, created_at, id);
 CREATE INDEX project_subscription_stripe_customer_idx ON billstack_internal.project_subscription (integration_id, stripe_customer_id);
-CREATE INDEX project_subscription_analytics_idx ON billstack_internal.project_subscription (project_id)
-    INCLUDE (status, currency, mrr, started_at, created_at, ended_at, stale);
+CREATE INDEX project_subscription_analytics_idx ON billstack_internal.project_subscription (project_id, status, currency)
+    INCLUDE (mrr, started_at, created_at, ended_at) WHERE NOT stale;
 CREATE INDEX project_subscription_unrouted_idx ON billstack_internal.project_subscription USING gin (stripe_price_ids) WHERE project_id IS NULL;
 CREATE INDEX project_subscription_unpriced_idx ON billstack_internal.project_subscription (integration_id, stripe_price_id) WHERE price_id IS NULL;
 REVOKE ALL ON billstack_internal.project_subscription FROM PUBLIC;
