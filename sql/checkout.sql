@@ -60,6 +60,7 @@ SELECT pg_temp.shown(billstack.create_portal_session('proj_shop', 'pc_ann', 'htt
 -- one key, one session; each call without one is a session of its own
 SELECT count(DISTINCT billstack.create_checkout('proj_shop', 'pc_ann', 'pri_monthly', 'https://shop.example/ok', 'https://shop.example/no', idempotency_key => 'order-1') ->> 'sessionId')
   FROM generate_series(1, 3);
+SELECT pg_temp.refused(pg_temp.buy($$quantity => 2, idempotency_key => 'order-1'$$), false);
 
 -- URLs
 SELECT pg_temp.refused(pg_temp.buy($$success_url => NULL, cancel_url => 'https://x.example'$$));
