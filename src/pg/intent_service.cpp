@@ -243,15 +243,22 @@ bool IntentService::owns(stripe::CallId id) const {
 
 void IntentService::on_result(stripe::CallResult result) {
     Open &open = *find(result.id);
-    if (open.stage == Stage::searching) {
-        open.search->on_result(std::move(result));
-        if (open.search->state() != sync::IntentSearch::State::reading) {
-            on_searched(open);
+    try {
+        if (open.stage == Stage::searching) {
+            open.search->on_result(std::move(result));
+            if (open.search->state() != sync::IntentSearch::State::reading) {
+                on_searched(open);
+            }
+        } else if (open.stage == Stage::reading) {
+            on_read(open, std::move(result));
+        } else {
+            on_sent(open, std::move(result));
         }
-    } else if (open.stage == Stage::reading) {
-        on_read(open, std::move(result));
-    } else {
-        on_sent(open, std::move(result));
+    } catch (const core::Error &error) { // a body that is no JSON, an id that is none
+        stripe::CallResult unreadable;
+        unreadable.status = CallStatus::bad_answer;
+        unreadable.failure_text = error.message;
+        leave_open(open, std::move(unreadable));
     }
     remove_answered();
 }

@@ -96,6 +96,17 @@ sub at_stripe
 	$here->value($create->('revoked'));
 	is(scalar @{ at_stripe()->{'Product revoked'} }, 1, 'the object is found again, not made again');
 	reconciled('no outcome stays unknown');
+
+	# A caller that is cancelled does not stop the write: its answer is recorded (what is looked for has no status).
+	$sim->faults({ match => { method => 'POST', path => '^/v1/products$' }, count => 1, action => { delay_ms => 700 } });
+	$here->start($create->('cancelled'));
+	ok(Billstack::Node->wait_until(sub { at_stripe()->{'Product cancelled'} }), 'a write is under way');
+	$node->sql('SELECT pg_cancel_backend(' . $here->pid . ')');
+	is($here->answer->{sqlstate}, '57014', 'its caller is cancelled at once');
+	my $id = at_stripe()->{'Product cancelled'}[0];
+	$node->comes_true("SELECT EXISTS (SELECT FROM billstack.calls WHERE object_id = '$id' AND state = 'done' AND http_status = 200)",
+		'and it runs to its end all the same');
+	is($here->value($create->('cancelled')), $id, 'repeated it gives that object');
 }
 
 # --- locks of the caller ------------------------------------------------------------------------------------
