@@ -27,10 +27,12 @@ constinit Statement update_link{
     "UPDATE billstack_internal.project_customer SET stripe_customer_id = $2, link = $3,"
     " link_detail = $4, name = coalesce(name, $5), stale = false, stale_account = NULL,"
     " stale_livemode = NULL, updated_at = now() WHERE id = $1"};
+// Joined with unnest(), here and below: = ANY of a parameter is compared element by element once
+// the plan is a generic one.
 constinit Statement select_taken{
-    "SELECT c.stripe_customer_id FROM billstack_internal.project_customer AS c"
-    " WHERE c.project_id = $1 AND c.stripe_customer_id = ANY ($2) AND c.deleted_at IS NULL"
-    " AND NOT c.stale"};
+    "SELECT c.stripe_customer_id FROM unnest($2::text[]) AS n (id)"
+    " JOIN billstack_internal.project_customer AS c ON c.stripe_customer_id = n.id"
+    " WHERE c.project_id = $1 AND c.deleted_at IS NULL AND NOT c.stale"};
 
 constinit Statement update_customer{
     "UPDATE billstack_internal.project_customer SET email = coalesce($2, email),"
@@ -63,22 +65,19 @@ constinit Statement select_list{
 
 #undef BILLSTACK_CUSTOMER_JSON
 
-// Arrays of one mirrored customer a place; $1 the project, $2 its integration, $3 whether customers
-// that any project of the integration has are to be left alone.
-#define BILLSTACK_OWNED_ELSEWHERE                                                                  \
-    "EXISTS (SELECT FROM billstack_internal.project_customer AS o"                                 \
-    " JOIN billstack_internal.project AS p ON p.id = o.project_id"                                 \
-    " WHERE o.stripe_customer_id = n.stripe_id AND p.integration_id = $2"                          \
-    " AND o.deleted_at IS NULL AND NOT o.stale)"
+constinit Statement select_owned{
+    "SELECT DISTINCT o.stripe_customer_id FROM unnest($2::text[]) AS n (id)"
+    " JOIN billstack_internal.project_customer AS o ON o.stripe_customer_id = n.id"
+    " JOIN billstack_internal.project AS p ON p.id = o.project_id"
+    " WHERE p.integration_id = $1 AND o.deleted_at IS NULL AND NOT o.stale"};
 
 constinit Statement insert_customers{
     "INSERT INTO billstack_internal.project_customer"
     " (id, project_id, email, name, metadata, stripe_customer_id, link)"
     " SELECT n.id, $1, n.email, n.name, n.metadata::jsonb - 'project_id' - 'billstack_intent',"
     " n.stripe_id, 'assigned'"
-    " FROM unnest($4::text[], $5::text[], $6::text[], $7::text[], $8::text[]) WITH ORDINALITY"
-    "   AS n (id, stripe_id, email, name, metadata, place)"
-    " WHERE NOT ($3 AND " BILLSTACK_OWNED_ELSEWHERE ") ORDER BY n.place"
+    " FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[]) WITH ORDINALITY"
+    "   AS n (id, stripe_id, email, name, metadata, place) ORDER BY n.place"
     " ON CONFLICT DO NOTHING RETURNING stripe_customer_id"};
 
 constinit Statement select_reasons{
@@ -86,14 +85,12 @@ constinit Statement select_reasons{
     "   THEN concat('the project has it already, as ', own.id)"
     "   WHEN same.id IS NOT NULL THEN concat('the project has a customer with its e-mail, ',"
     "   same.id) ELSE 'it was changed at the same time' END"
-    " FROM unnest($4::text[], $5::text[]) WITH ORDINALITY AS n (stripe_id, email, place)"
+    " FROM unnest($2::text[], $3::text[]) WITH ORDINALITY AS n (stripe_id, email, place)"
     " LEFT JOIN billstack_internal.project_customer AS own ON own.project_id = $1"
     "   AND own.stripe_customer_id = n.stripe_id AND own.deleted_at IS NULL AND NOT own.stale"
     " LEFT JOIN billstack_internal.project_customer AS same ON same.project_id = $1"
     "   AND lower(same.email) = lower(n.email) AND same.deleted_at IS NULL"
-    " WHERE NOT ($3 AND " BILLSTACK_OWNED_ELSEWHERE ") ORDER BY n.place"};
-
-#undef BILLSTACK_OWNED_ELSEWHERE
+    " ORDER BY n.place"};
 
 core::Error email_taken(const std::string &email, const std::string &owner) {
     return core::Error(core::Code::exists_already,
@@ -141,6 +138,14 @@ Param made_ids(std::size_t count) {
     return param_text_array(ids);
 }
 
+std::set<std::string> first_column(const Rows &rows) {
+    std::set<std::string> texts;
+    for (std::uint64_t row = 0; row < rows.size(); ++row) {
+        texts.insert(rows.text(row, 1));
+    }
+    return texts;
+}
+
 } // namespace
 
 std::string lower_case(const std::string &text) {
@@ -180,12 +185,8 @@ void link_customer(const std::string &id, const CustomerLink &link) {
 std::set<std::string> taken_stripe_customers(const std::string &project,
                                              const std::vector<std::string> &stripe_ids) {
     InternalAccess access;
-    Rows rows = select_taken.run({param(project), param_text_array(stripe_ids)});
-    std::set<std::string> taken;
-    for (std::uint64_t row = 0; row < rows.size(); ++row) {
-        taken.insert(rows.text(row, 1));
-    }
-    return taken;
+    LocalSetting hashed("enable_nestloop", "off"); // no statistics after a bulk insert
+    return first_column(select_taken.run({param(project), param_text_array(stripe_ids)}));
 }
 
 void change_customer(const std::string &id, const std::optional<std::string> &email,
@@ -220,31 +221,29 @@ std::string customer_list(const std::string &project, std::int32_t max_rows,
     return select_list.run({param(project), param(max_rows), param(skip_rows)}, true).text(0, 1);
 }
 
-std::vector<std::string> insert_assigned(const Project &project,
-                                         const std::vector<MirroredCustomer> &customers,
-                                         bool only_unowned) {
+std::set<std::string> owned_stripe_customers(std::int32_t integration_id,
+                                             const std::vector<std::string> &stripe_ids) {
     InternalAccess access;
-    Rows rows = insert_customers.run({param(project.id), param(*project.integration_id),
-                                      param(only_unowned), made_ids(customers.size()),
-                                      param_texts(customers, &MirroredCustomer::id),
-                                      param_texts(customers, &MirroredCustomer::email),
-                                      param_texts(customers, &MirroredCustomer::name),
-                                      param_texts(customers, &MirroredCustomer::metadata)});
-    std::vector<std::string> linked;
-    for (std::uint64_t row = 0; row < rows.size(); ++row) {
-        linked.push_back(rows.text(row, 1));
-    }
-    return linked;
+    LocalSetting hashed("enable_nestloop", "off"); // no statistics after a bulk insert
+    return first_column(select_owned.run({param(integration_id), param_text_array(stripe_ids)}));
+}
+
+std::set<std::string> insert_assigned(const std::string &project,
+                                      const std::vector<MirroredCustomer> &customers) {
+    InternalAccess access;
+    return first_column(insert_customers.run(
+        {param(project), made_ids(customers.size()), param_texts(customers, &MirroredCustomer::id),
+         param_texts(customers, &MirroredCustomer::email),
+         param_texts(customers, &MirroredCustomer::name),
+         param_texts(customers, &MirroredCustomer::metadata)}));
 }
 
 std::vector<std::pair<std::string, std::string>>
-reasons_not_assigned(const Project &project, const std::vector<MirroredCustomer> &customers,
-                     bool only_unowned) {
+reasons_not_assigned(const std::string &project, const std::vector<MirroredCustomer> &customers) {
     InternalAccess access;
-    Rows rows =
-        select_reasons.run({param(project.id), param(*project.integration_id), param(only_unowned),
-                            param_texts(customers, &MirroredCustomer::id),
-                            param_texts(customers, &MirroredCustomer::email)});
+    LocalSetting hashed("enable_nestloop", "off"); // no statistics after a bulk insert
+    Rows rows = select_reasons.run({param(project), param_texts(customers, &MirroredCustomer::id),
+                                    param_texts(customers, &MirroredCustomer::email)});
     std::vector<std::pair<std::string, std::string>> reasons;
     for (std::uint64_t row = 0; row < rows.size(); ++row) {
         reasons.emplace_back(rows.text(row, 1), rows.text(row, 2));

@@ -46,15 +46,15 @@ std::string customer_answer(const std::string &id, bool read_only);
 std::string customer_list(const std::string &project, std::int32_t max_rows,
                           std::int32_t skip_rows);
 
-// Links these in one statement where e-mail and Stripe id are free in the project; only_unowned:
-// and where no project of the integration has them. Returns the Stripe ids that were linked.
-std::vector<std::string> insert_assigned(const Project &project,
-                                         const std::vector<MirroredCustomer> &customers,
-                                         bool only_unowned);
-// Of those that were not linked: Stripe id and reason. unowned ones that another project has are
-// left out when only_unowned.
+// Of these, those that a customer (not deleted, not stale) of any project of the integration has.
+std::set<std::string> owned_stripe_customers(std::int32_t integration_id,
+                                             const std::vector<std::string> &stripe_ids);
+// Links these in one statement, in this order, where e-mail and Stripe id are free in the project.
+// Returns the Stripe ids that were linked.
+std::set<std::string> insert_assigned(const std::string &project,
+                                      const std::vector<MirroredCustomer> &customers);
+// Of those that were not linked: Stripe id and reason.
 std::vector<std::pair<std::string, std::string>>
-reasons_not_assigned(const Project &project, const std::vector<MirroredCustomer> &customers,
-                     bool only_unowned);
+reasons_not_assigned(const std::string &project, const std::vector<MirroredCustomer> &customers);
 
 } // namespace billstack::pg

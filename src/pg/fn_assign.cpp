@@ -17,23 +17,21 @@ class Assignment {
     Assignment(const Project &project, bool only_unowned)
         : project_(project), only_unowned_(only_unowned) {}
 
-    void add(const std::vector<MirroredCustomer> &customers) {
-        std::vector<std::string> linked = insert_assigned(project_, customers, only_unowned_);
+    void add(std::vector<MirroredCustomer> customers) {
+        if (only_unowned_) {
+            drop(customers, owned_stripe_customers(*project_.integration_id, ids_of(customers)));
+        }
+        std::set<std::string> linked = insert_assigned(project_.id, customers);
         assigned_ += static_cast<std::int64_t>(linked.size());
         if (!linked.empty()) {
-            route_again(*project_.integration_id, linked, {});
+            route_again(*project_.integration_id, {linked.begin(), linked.end()}, {});
         }
-        if (linked.size() == customers.size()) {
+        drop(customers, linked);
+        if (skipped_ >= most_reasons) {
+            skipped_ += static_cast<std::int64_t>(customers.size());
             return;
         }
-        std::set<std::string> done(linked.begin(), linked.end());
-        std::vector<MirroredCustomer> left;
-        for (const MirroredCustomer &customer : customers) {
-            if (!done.contains(customer.id)) {
-                left.push_back(customer);
-            }
-        }
-        for (const auto &[id, reason] : reasons_not_assigned(project_, left, only_unowned_)) {
+        for (const auto &[id, reason] : reasons_not_assigned(project_.id, customers)) {
             skip(id, reason);
         }
     }
@@ -55,6 +53,17 @@ class Assignment {
     }
 
   private:
+    static std::vector<std::string> ids_of(const std::vector<MirroredCustomer> &customers) {
+        std::vector<std::string> ids;
+        for (const MirroredCustomer &customer : customers) {
+            ids.push_back(customer.id);
+        }
+        return ids;
+    }
+    static void drop(std::vector<MirroredCustomer> &customers, const std::set<std::string> &ids) {
+        std::erase_if(customers, [&](const MirroredCustomer &one) { return ids.contains(one.id); });
+    }
+
     const Project &project_;
     bool only_unowned_;
     std::int64_t assigned_ = 0;
@@ -66,8 +75,8 @@ void assign_all(const Integration &integration, Assignment &assignment) {
     std::vector<MirroredCustomer> page = next_mirrored_customers(integration, nullptr, chunk);
     while (!page.empty()) {
         check_for_interrupts();
-        assignment.add(page);
         MirroredCustomer last = page.back();
+        assignment.add(std::move(page));
         page = next_mirrored_customers(integration, &last, chunk);
     }
 }
@@ -92,7 +101,7 @@ void assign_some(const Integration &integration, const std::vector<std::string> 
                 assignment.skip(id, "the mirror has no such customer, or it was deleted");
             }
         }
-        assignment.add(found);
+        assignment.add(std::move(found));
     }
 }
 

@@ -88,6 +88,7 @@ void relink_customers(const std::vector<CustomerMatch> &matches) {
         details.push_back(match.detail);
     }
     InternalAccess access;
+    LocalSetting hashed("enable_nestloop", "off"); // no statistics after a bulk insert
     (void)update_customers.run(
         {param_text_array(ids), param_text_array(stripe_ids), param_text_array(details)});
 }
