@@ -5,6 +5,7 @@
 #include "pg/project_link.hpp"
 #include "pg/project_mirror_store.hpp"
 #include "pg/project_store.hpp"
+#include "pg/projection.hpp"
 #include "pg/relink_store.hpp"
 
 namespace billstack::pg {
@@ -216,6 +217,7 @@ BILLSTACK_SQL_FUNCTION(billstack_relink_project) {
     require_writable("relink_project");
     Project project = require_project_to_manage(id);
     Integration integration = require_linked(project);
+    hold_links_alone(integration.id);
     Findings customers = relink_all_customers(project, integration);
     Findings products = relink_products(project, integration);
     Findings prices = relink_prices(project, integration);

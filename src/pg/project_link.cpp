@@ -77,6 +77,8 @@ void link_to(const Project &project, const Integration &integration) {
     if (integration.account.default_currency) {
         store_first_currency(project.id, *integration.account.default_currency);
     }
+    // Before any row that the worker may hold while it waits for one of ours.
+    hold_links_alone(integration.id);
     store_link(project.id, integration.id);
     change_place(project, place_of(integration));
     move_rows(project.id, integration.id);
@@ -94,8 +96,13 @@ void follow_rotation(const Integration &integration, const StripePlace &before, 
     if (same_place(before, after)) {
         return;
     }
-    for (const Project &listed : projects_of_integration(integration.id, false)) {
-        Project project = lock_project(listed.id, ProjectLock::change);
+    // First the projects, as whoever writes for one of them does.
+    std::vector<Project> linked = projects_of_integration(integration.id, false);
+    for (Project &project : linked) {
+        project = lock_project(project.id, ProjectLock::change);
+    }
+    hold_links_alone(integration.id);
+    for (const Project &project : linked) {
         if (project.integration_id != integration.id) {
             continue; // unlinked meanwhile
         }

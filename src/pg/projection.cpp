@@ -160,6 +160,10 @@ bool hold_links(std::int32_t integration_id) {
     return lock_links(integration_id, ShareLock, !in_worker());
 }
 
+void hold_links_alone(std::int32_t integration_id) {
+    (void)lock_links(integration_id, ExclusiveLock, true);
+}
+
 void project_objects(const MirrorTarget &target, Oid owner, const TouchedObjects &touched) {
     if (!hold_links(target.integration_id)) {
         LocalSetting at_once("lock_timeout", "1ms"); // the server's own error of a lock
@@ -216,7 +220,7 @@ std::vector<ObjectRoute> object_routes(const MirrorTarget &target, Oid owner,
 }
 
 void project_all(const MirrorTarget &target, Oid owner) {
-    (void)lock_links(target.integration_id, ExclusiveLock, true);
+    hold_links_alone(target.integration_id);
     // With another project linked already the rows are as new as the mirror.
     if (count_projects(target.integration_id) > 1) {
         route_rest(target.integration_id);
@@ -236,7 +240,7 @@ void project_all(const MirrorTarget &target, Oid owner) {
 void route_again(std::int32_t integration_id, const std::vector<std::string> &stripe_customer_ids,
                  const std::vector<std::string> &stripe_price_ids) {
     if (stripe_customer_ids.size() + stripe_price_ids.size() > 1) {
-        (void)lock_links(integration_id, ExclusiveLock, true);
+        hold_links_alone(integration_id);
     }
     Parts rows;
     add_unrouted(integration_id, Part::customers,

@@ -2,6 +2,7 @@
 # answers given, commands of make exist. The conventions stand in docs/contributing.md.
 use strict;
 use warnings;
+use JSON::PP ();
 use PostgreSQL::Test::Utils;
 use Test::More;
 use Billstack::Docs qw(blocks_of is_executed psql_script results_of json_differs text_differs);
@@ -12,12 +13,16 @@ my $top = $ENV{BILLSTACK_SOURCE};
 my %key = (
 	STRIPE_SECRET_KEY => 'sk_test_documentexample000',
 	STRIPE_NEW_SECRET_KEY => 'sk_test_documentexamplenext',
-	STRIPE_RESTRICTED_KEY => 'rk_test_documentexample000');
+	STRIPE_RESTRICTED_KEY => 'rk_test_documentexample000',
+	STRIPE_LIVE_SECRET_KEY => 'sk_live_documentexample000');
 
 my $stripe = Billstack::Simulator->new(customers => 60, config => { accounts => [ {
 	id => 'acct_Example00000001', name => 'Acme', seed => 60,
 	keys => [ { key => $key{STRIPE_SECRET_KEY} }, { key => $key{STRIPE_NEW_SECRET_KEY} },
-		{ key => $key{STRIPE_RESTRICTED_KEY}, denied => ['charge'] } ] } ] });
+		{ key => $key{STRIPE_RESTRICTED_KEY}, denied => ['charge'] } ] },
+	{ id => 'acct_ExampleLive0001', name => 'Acme', seed => 61, livemode => JSON::PP::true,
+	sizes => { map { $_ => 1 } qw(customer product price subscription invoice charge) },
+	keys => [ { key => $key{STRIPE_LIVE_SECRET_KEY} } ] } ] });
 my $node = Billstack::Node->make('docs', $stripe, start => 0, conf => "timezone = 'UTC'\nmax_worker_processes = 16");
 $node->start;
 
