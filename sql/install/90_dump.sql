@@ -22,6 +22,7 @@ SELECT pg_catalog.pg_extension_config_dump('billstack_internal.project_price', '
 SELECT pg_catalog.pg_extension_config_dump('billstack_internal.project_subscription', '');
 SELECT pg_catalog.pg_extension_config_dump('billstack_internal.project_invoice', '');
 SELECT pg_catalog.pg_extension_config_dump('billstack_internal.project_payment', '');
+SELECT pg_catalog.pg_extension_config_dump('billstack_internal.project_entitlement', '');
 SELECT pg_catalog.pg_extension_config_dump('billstack_internal.account_map', '');
 SELECT pg_catalog.pg_extension_config_dump('billstack_internal.intent', '');
 SELECT pg_catalog.pg_extension_config_dump('billstack_internal.intent_id_seq', '');
