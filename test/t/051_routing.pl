@@ -410,14 +410,17 @@ my $rows = sub { my ($project) = @_; return $node->sql(join ' UNION ALL ', map {
 	$node->sql("$as SELECT billstack.connect('evil', '" . $sim->key . "')");
 	$node->sql("$as SELECT billstack.set_webhook_secret('evil', '$secret')");
 	$node->sql("$as SELECT billstack.create_project('evil', 'Evil', id => 'proj_evil')");
-	$node->sql(qq{$as CREATE TABLE stripe_team_evil.seen (who name);
-		CREATE FUNCTION stripe_team_evil.probe() RETURNS boolean LANGUAGE plpgsql AS
-		\$f\$ BEGIN INSERT INTO stripe_team_evil.seen VALUES (current_user); RETURN true; END \$f\$;
-		ALTER TABLE stripe_team_evil.subscriptions ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
-		CREATE POLICY probe ON stripe_team_evil.subscriptions USING (stripe_team_evil.probe())});
 	my $n = ++$number;
-	hand_in('evil', 'alone', events_of(subscription($n, project => 'proj_evil')));
-	is(where_is($n), "sub_$n proj_evil", 'a mirror with a policy of its owner');
+	hand_in('evil', 'alone', events_of(session($n, subscription => "sub_$n", project => 'proj_evil')));
+	# A table that is only read becomes a view whose function runs with the rights of who reads it.
+	$node->sql(qq{$as CREATE TABLE stripe_team_evil.seen (who name);
+		CREATE FUNCTION stripe_team_evil.probe(jsonb) RETURNS jsonb LANGUAGE plpgsql AS
+		\$f\$ BEGIN INSERT INTO stripe_team_evil.seen VALUES (current_user); RETURN \$1; END \$f\$;
+		ALTER TABLE stripe_team_evil.checkout_sessions RENAME TO hidden;
+		CREATE VIEW stripe_team_evil.checkout_sessions AS
+		SELECT id, subscription, payment_intent, created, stripe_team_evil.probe(metadata) AS metadata FROM stripe_team_evil.hidden});
+	hand_in('evil', 'alone', events_of(subscription($n)));
+	is(where_is($n), "sub_$n proj_evil", 'a mirror with a view of its owner');
 	is($node->sql("SELECT string_agg(DISTINCT who, ',') FROM stripe_team_evil.seen"), 'mallory', 'is read by its owner alone');
 }
 
