@@ -111,3 +111,9 @@ SELECT pg_temp.refused(pg_temp.buy(''));
 ROLLBACK;
 -- of the refused only the lost customer reached Stripe
 \! $PG_ABS_SRCDIR/test/env/sim_writes.pl --count "^/v1/(checkout|billing_portal)/"
+\set ECHO none
+DELETE FROM billstack_internal.project_price;
+DELETE FROM billstack_internal.project_product;
+DELETE FROM billstack_internal.project_customer;
+DELETE FROM billstack_internal.project;
+SELECT billstack.disconnect('shop') \g /dev/null
