@@ -63,8 +63,15 @@ constinit Statement update_stamp{
 constinit Statement update_mirror_version{
     "UPDATE billstack_internal.integration SET mirror_version = $2, updated_at = now()"
     " WHERE id = $1"};
-constinit Statement delete_integration_row{
-    "DELETE FROM billstack_internal.integration WHERE id = $1"};
+// With what no project was found for; what projects have stays theirs.
+constinit Statement delete_integration_row{R"(
+WITH s AS (DELETE FROM billstack_internal.project_subscription
+            WHERE integration_id = $1 AND project_id IS NULL),
+     v AS (DELETE FROM billstack_internal.project_invoice
+            WHERE integration_id = $1 AND project_id IS NULL),
+     y AS (DELETE FROM billstack_internal.project_payment
+            WHERE integration_id = $1 AND project_id IS NULL)
+DELETE FROM billstack_internal.integration WHERE id = $1)"};
 
 constinit Statement update_rotated{
     "UPDATE billstack_internal.integration SET account_id = $2, account_name = $3, country = $4,"

@@ -459,4 +459,15 @@ my $rows = sub { my ($project) = @_; return $node->sql(join ' UNION ALL ', map {
 		WHERE i.team LIKE 'team__' AND e.project_id IS DISTINCT FROM 'proj_' || i.team"), '0', 'nor in the ledger');
 }
 
+{
+	my ($n) = ++$number;
+	hand_in('team01', 'alone', events_of(subscription($n)));
+	my $left = "SELECT concat_ws(' ', count(*) FILTER (WHERE project_id IS NULL) > 0, count(*) FILTER (WHERE project_id = 'proj_team01') > 0)
+		FROM billstack_internal.project_subscription WHERE integration_id NOT IN (SELECT id FROM billstack_internal.integration WHERE team <> 'team01')";
+	is($node->sql($left), 't t', 'a team has rows with and without a project');
+	$node->sql("SELECT billstack.unlink_project('proj_team01')");
+	$node->sql("SELECT billstack.disconnect('team01')");
+	is($node->sql($left), 'f t', 'disconnected, only those of its project are left');
+}
+
 done_testing();
