@@ -38,6 +38,10 @@ BEGIN;
 SELECT billstack.create_customer('proj_widgets', 'again@example.com') #>> '{customer,stripeCustomerId}' AS first \gset
 ROLLBACK;
 SELECT billstack.create_customer('proj_widgets', 'again@example.com') #>> '{customer,stripeCustomerId}' = :'first' AS same;
+-- six at once: one makes it, the others are told
+\setenv PGDATABASE :DBNAME
+\! for i in 1 2 3 4 5 6; do psql -XAtq -v VERBOSITY=sqlstate -c "SELECT billstack.create_customer('proj_widgets', 'Race@example.com') #> '{customer,link}'" 2>&1 & done | sort
+SELECT count(*) FROM stripe_team_shop.customers WHERE email = 'Race@example.com';
 -- an existing one is linked: of several the oldest, that of the project before it; named by what is in the call
 SELECT pg_temp.shown(billstack.create_customer('proj_widgets', 'TWIN@example.com', metadata => '{"mine": 1}'));
 \! $PG_ABS_SRCDIR/test/env/sim_writes.pl
@@ -69,7 +73,7 @@ SELECT pg_temp.refusal($$SELECT billstack.create_customer('proj_widgets', 'x@exa
 SELECT jsonb_array_length(billstack.list_customers('proj_widgets') -> 'customers');
 COMMIT;
 -- read
-SELECT pg_temp.shown(billstack.get_customer('proj_widgets', :'ada')) = pg_temp.shown(jsonb_build_object('customer', billstack.list_customers('proj_widgets', 1, 3) #> '{customers,0}'));
+SELECT pg_temp.shown(billstack.get_customer('proj_widgets', :'ada')) = pg_temp.shown(jsonb_build_object('customer', billstack.list_customers('proj_widgets', 1, 4) #> '{customers,0}'));
 SELECT string_agg(c ->> 'email', ' ') FROM jsonb_array_elements(billstack.list_customers('proj_widgets') -> 'customers') AS c;
 SELECT string_agg(c ->> 'email', ' ') FROM jsonb_array_elements(billstack.list_customers('proj_widgets', 2, 1) -> 'customers') AS c;
 SELECT billstack.list_customers('proj_loose');
