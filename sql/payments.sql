@@ -60,3 +60,12 @@ UPDATE billstack_internal.project_payment SET stale = true WHERE id = :'paid';
 SELECT replace(pg_temp.refused(format('SELECT billstack.create_refund(%L, %L)', 'proj_pays', :'paid')), :'paid', 'ppay_paid');
 ROLLBACK;
 SELECT pg_temp.refused('SELECT billstack.list_payments(''proj_pays''' || more || ')') FROM unnest(ARRAY[', ''pc_none''', ', max_rows => 1001', ', skip_rows => NULL']) AS more;
+\set ECHO none
+DELETE FROM billstack_internal.project_subscription;
+DELETE FROM billstack_internal.project_invoice;
+DELETE FROM billstack_internal.project_payment;
+DELETE FROM billstack_internal.project_price;
+DELETE FROM billstack_internal.project_product;
+DELETE FROM billstack_internal.project_customer;
+DELETE FROM billstack_internal.project;
+SELECT billstack.disconnect('pays') \g /dev/null

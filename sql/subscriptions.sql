@@ -95,3 +95,12 @@ SELECT pg_temp.refused(format('SELECT billstack.update_subscription(%L, %L, quan
 DROP OWNED BY regress_subs_reader;
 SELECT billstack.revoke_access('regress_subs_reader', 'reader', 'subs') ->> 'success';
 DROP ROLE regress_subs_reader;
+\set ECHO none
+DELETE FROM billstack_internal.project_subscription;
+DELETE FROM billstack_internal.project_invoice;
+DELETE FROM billstack_internal.project_payment;
+DELETE FROM billstack_internal.project_price;
+DELETE FROM billstack_internal.project_product;
+DELETE FROM billstack_internal.project_customer;
+DELETE FROM billstack_internal.project;
+SELECT billstack.disconnect('subs') \g /dev/null
