@@ -20,6 +20,17 @@ bool is_missing(const stripe::CallResult &result) {
     return result.status == CallStatus::refused && result.http_status == 404;
 }
 
+// A page that nobody can pay at any more: Stripe gives it no URL.
+bool is_over(const stripe::Kind &kind, std::string_view body) {
+    if (kind.name != "checkout_session") {
+        return false;
+    }
+    static constexpr std::string_view paths[] = {"status"};
+    std::array<json::Token, 1> found;
+    json::PathReader(paths).read(body, found);
+    return found[0].kind == json::TokenKind::string && found[0].text != "open";
+}
+
 std::string error_text(const stripe::CallResult &result) {
     const std::string &said =
         result.error.message.empty() ? result.failure_text : result.error.message;
@@ -163,6 +174,9 @@ void IntentService::prepare_known(Open &open) {
     known.readable = open.readable();
     known.searchable = open.searchable();
     known.age_s = open.row.age_s;
+    // A DELETE has no key at Stripe, and the caller's own key stands for one time.
+    known.replaces =
+        !open.intent.creates && !open.intent.caller_named && open.call.method == "POST";
     open.step = stripe::next_step(known);
     open.unresolved = true;
 }
@@ -311,7 +325,8 @@ void IntentService::on_spent(Open &open, stripe::CallResult result) {
 
 void IntentService::on_read(Open &open, stripe::CallResult result) {
     bool read = result.status == CallStatus::ok;
-    bool gone = is_missing(result) || (read && look_at_object(result.body).deleted);
+    bool gone = is_missing(result) ||
+                (read && (look_at_object(result.body).deleted || is_over(*open.kind, result.body)));
     bool write_refused = open.written && open.written->status != CallStatus::ok;
     if (write_refused) { // a repeated DELETE
         note(open, read ? IntentState::done : IntentState::refused, *open.written);

@@ -63,6 +63,10 @@ IntentState intent_state_of(std::string_view name) {
 }
 
 IntentStep next_step(const KnownIntent &intent) {
+    // Stripe's repeated answer would leave what another call has changed since. Parameters are
+    // absolute: made twice a change is the same.
+    if (intent.replaces)
+        return IntentStep::send_anew;
     const bool key_lives = intent.age_s < key_lifetime_s;
     if (intent.state == IntentState::done && !key_lives) {
         // Sending a change again would undo what came after it.

@@ -51,6 +51,7 @@ struct KnownIntent {
     bool readable = false;   // one object of the kind can be read by its id
     bool searchable = false; // the kind has a list by creation time
     std::int64_t age_s = 0;  // since it was first sent with the present key
+    bool replaces = false;   // a change that is wanted now, whatever has come in between
 };
 
 enum class IntentStep {

@@ -53,6 +53,14 @@ TEST(NextStep, a_living_key_is_used_again_unless_stripe_would_repeat_a_refusal) 
                   IntentStep::send_anew);
 }
 
+TEST(NextStep, a_change_is_made_again_whatever_is_known_of_it) {
+    for (IntentState state : {IntentState::sent, IntentState::done, IntentState::refused,
+                              IntentState::nothing, IntentState::unknown})
+        for (std::int64_t age : {std::int64_t{0}, key_lifetime_s})
+            EXPECT_EQ(next_step({state, false, true, true, true, age, true}),
+                      IntentStep::send_anew);
+}
+
 TEST(NextStep, a_dead_key_is_never_sent) {
     const std::int64_t old = key_lifetime_s;
     EXPECT_EQ(next_step({IntentState::done, true, true, true, true, old}), IntentStep::read);
