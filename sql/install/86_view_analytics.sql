@@ -10,7 +10,7 @@ SELECT i.team, i.name AS integration, s.project_id AS project, s.currency,
   FROM billstack_internal.project_subscription AS s
   JOIN billstack_internal.integration AS i ON i.id OPERATOR(pg_catalog.=) s.integration_id
  WHERE s.status OPERATOR(pg_catalog.=) ANY ('{active,trialing}') AND NOT s.stale
-   AND i.id OPERATOR(pg_catalog.=) ANY (SELECT v.id FROM billstack_internal.visible_integration AS v)
+   AND i.id OPERATOR(pg_catalog.=) ANY (SELECT v.id FROM billstack_internal.billed_integration AS v)
  GROUP BY i.team, i.name, s.project_id, s.currency;
 REVOKE ALL ON billstack.mrr FROM PUBLIC;
 COMMENT ON VIEW billstack.mrr IS 'monthly recurring revenue by integration, project and currency, in minor units: with and without trials, before and after discounts';
@@ -117,6 +117,6 @@ SELECT i.team, i.name AS integration, c.stripe_customer_id,
               ON o.team OPERATOR(pg_catalog.=) i.team AND o.stripe_customer_id OPERATOR(pg_catalog.=) x.stripe_customer_id
         WHERE a.account_ref IS NULL AND m.email IS NOT NULL AND j.team OPERATOR(pg_catalog.=) i.team
        HAVING pg_catalog.count(DISTINCT o.account_ref) OPERATOR(pg_catalog.=) 1) AS f ON true
- WHERE i.id OPERATOR(pg_catalog.=) ANY (SELECT v.id FROM billstack_internal.visible_integration AS v);
+ WHERE i.id OPERATOR(pg_catalog.=) ANY (SELECT v.id FROM billstack_internal.billed_integration AS v);
 REVOKE ALL ON billstack.billing_health FROM PUBLIC;
 COMMENT ON VIEW billstack.billing_health IS 'one row per Stripe customer of integrations with projects: healthy, at_risk, delinquent, churned or unknown, with the evidence';

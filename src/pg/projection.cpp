@@ -135,7 +135,7 @@ void project_kind(const MirrorTarget &target, const MirrorReader &mirror, Part p
     } while (!after.empty());
 }
 
-// Rows without a project, from what the rows keep.
+// Rows without a project, or whose metadata name another, from what the rows keep.
 void route_rest(std::int32_t integration_id) {
     for (Part part : rows_of_own) {
         for (std::string after;;) {
@@ -221,14 +221,14 @@ std::vector<ObjectRoute> object_routes(const MirrorTarget &target, Oid owner,
 
 void project_all(const MirrorTarget &target, Oid owner) {
     hold_links_alone(target.integration_id);
-    // With another project linked already the rows are as new as the mirror.
+    MirrorReader mirror = reader_of(target, owner);
+    mirror.latest = true;
+    project_owned(target, mirror); // what was missed while their project was not linked
+    // With another project linked already the other rows are as new as the mirror.
     if (count_projects(target.integration_id) > 1) {
         route_rest(target.integration_id);
         return;
     }
-    MirrorReader mirror = reader_of(target, owner);
-    mirror.latest = true;
-    project_owned(target, mirror);
     project_kind(target, mirror, Part::subscriptions, "subscription");
     project_kind(target, mirror, Part::invoices, "invoice");
     project_kind(target, mirror, Part::payments, "payment_intent");

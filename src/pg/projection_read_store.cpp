@@ -1,5 +1,6 @@
 // The reading side of projection_store.hpp. "@name@" stands for the table of that kind, or, where
-// the mirror has none, for a query of its columns without rows.
+// the mirror has none, for a query of its columns without rows; "@raw x@" for the document of table
+// x in a form that can be read whatever it holds.
 #include "pg/projection_store.hpp"
 
 #include "pg/internal_access.hpp"
@@ -40,7 +41,7 @@ SELECT s.id, s.created, s.customer,
        CASE WHEN i.mrr IS NOT NULL
             THEN trim_scale(round(greatest(0, i.mrr * d.kept - d.off * i.monthly), 6)) END AS mrr_discounted
   FROM @subscription@ AS s
- CROSS JOIN LATERAL json_to_record(s._raw) AS r (items json, discount json, discounts json)
+ CROSS JOIN LATERAL json_to_record(@raw s@) AS r (items json, discount json, discounts json)
  CROSS JOIN LATERAL (
        SELECT array_agg(DISTINCT a.price) FILTER (WHERE a.price IS NOT NULL) AS prices,
               (array_agg(a.price ORDER BY a.is_first DESC NULLS LAST, a.created, a.id))[1] AS price,
@@ -58,7 +59,7 @@ SELECT s.id, s.created, s.customer,
                                             THEN floor(coalesce(i.quantity, 1) / t.divide_by)
                                        ELSE coalesce(i.quantity, 1) END END AS amount
                  FROM @subscription_item@ AS i
-                CROSS JOIN LATERAL json_to_record(i._raw) AS o (price json, plan json)
+                CROSS JOIN LATERAL json_to_record(@raw i@) AS o (price json, plan json)
                 CROSS JOIN LATERAL json_to_record(
                       CASE WHEN json_typeof(o.price) = 'object' THEN o.price
                            WHEN json_typeof(o.plan) = 'object' THEN o.plan ELSE '{}' END)
@@ -108,8 +109,8 @@ SELECT s.id, s.created, s.customer,
                                (SELECT sum((b.value ->> 'amount')::numeric)
                                   FROM @invoice_line_item@ AS l
                                  CROSS JOIN LATERAL json_array_elements(
-                                       CASE WHEN json_typeof(l._raw -> 'discount_amounts') = 'array'
-                                            THEN l._raw -> 'discount_amounts' ELSE '[]' END) AS b (value)
+                                       CASE WHEN json_typeof(@raw l@ -> 'discount_amounts') = 'array'
+                                            THEN @raw l@ -> 'discount_amounts' ELSE '[]' END) AS b (value)
                                  WHERE l.invoice = s.latest_invoice AND l._deleted_at IS NULL
                                    AND l.proration IS NOT TRUE
                                    AND b.value ->> 'discount' = coalesce(x.id, e.value #>> '{}'))
@@ -130,7 +131,7 @@ SELECT v.id, v.created, v.customer, v.subscription, v.number,
        ARRAY(SELECT DISTINCT l.price FROM @invoice_line_item@ AS l
               WHERE l.invoice = v.id AND l.price IS NOT NULL AND l._deleted_at IS NULL) AS prices
   FROM @invoice@ AS v
- CROSS JOIN LATERAL json_to_record(v._raw) AS r (parent json, subscription_details json)
+ CROSS JOIN LATERAL json_to_record(@raw v@) AS r (parent json, subscription_details json)
  WHERE v.id = ANY ($1) AND v.created IS NOT NULL)";
 
 // Of several charges of an intent the one that the intent names counts, else the newest. What is
@@ -156,7 +157,7 @@ SELECT k.id, coalesce(p.created, c.created) AS created, coalesce(p.customer, c.c
             THEN coalesce(c.failure_code, p.last_payment_error_code) END AS failure_code,
        CASE WHEN p.status IS DISTINCT FROM 'succeeded'
             THEN coalesce(c.failure_message, CASE WHEN p.last_payment_error_code IS NOT NULL
-                 THEN p._raw #>> '{last_payment_error,message}' END) END AS failure_message,
+                 THEN @raw p@ #>> '{last_payment_error,message}' END) END AS failure_message,
        CASE WHEN p.id IS NULL THEN c.metadata ELSE p.metadata END ->> 'project_id' AS metadata_project,
        coalesce((SELECT s.metadata ->> 'project_id' FROM @checkout_session@ AS s
                   WHERE s.payment_intent = k.id AND s.metadata ->> 'project_id' IS NOT NULL
@@ -188,7 +189,7 @@ constexpr Hanging hanging[] = {
                          " WHERE c.id = ANY ($1)"},
     {"invoice",
      "SELECT u.part, u.id FROM @invoice@ AS v CROSS JOIN LATERAL"
-     " (VALUES ('p', coalesce(v.payment_intent, v.charge)), ('s', CASE WHEN coalesce(v._raw ->>"
+     " (VALUES ('p', coalesce(v.payment_intent, v.charge)), ('s', CASE WHEN coalesce(@raw v@ ->>"
      " 'total_discount_amounts', '[]') <> '[]' THEN v.subscription END)) AS u (part, id)"
      " WHERE v.id = ANY ($1)"},
 };
@@ -227,6 +228,8 @@ std::string no_rows(const stripe::Kind &kind) {
     return "(SELECT " + columns + " WHERE false)";
 }
 
+constexpr std::string_view raw_of = "raw ";
+
 std::string with_tables(std::string_view text, const MirrorReader &mirror) {
     std::string sql;
     for (bool is_name = false;; is_name = !is_name) {
@@ -234,6 +237,8 @@ std::string with_tables(std::string_view text, const MirrorReader &mirror) {
         std::string_view piece = text.substr(0, end);
         if (!is_name) {
             sql += piece;
+        } else if (piece.starts_with(raw_of)) {
+            sql += "(" + sync::readable_raw(piece.substr(raw_of.size())) + ")";
         } else {
             const stripe::Kind &kind = kind_named(piece);
             bool there = is_default(kind) || mirror.kinds.contains(std::string(piece));
@@ -318,6 +323,7 @@ Rows MirrorReader::run(const std::string &sql, const std::vector<Param> &params)
     LocalSetting by_index("enable_seqscan", "off");
     LocalSetting by_loop("enable_hashjoin", "off");
     LocalSetting no_merge("enable_mergejoin", "off");
+    LocalSetting backslashes("standard_conforming_strings", "on"); // the caller's may be off
     LatestSnapshot snapshot(latest);
     return run_plan(kept_plan(with_tables(sql, *this), params), params, snapshot.pushed());
 }

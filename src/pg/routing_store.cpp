@@ -193,17 +193,25 @@ constinit Statement invoices_of_prices{R"(
 SELECT s.stripe_invoice_id FROM billstack_internal.project_invoice AS s
  WHERE s.integration_id = $1 AND s.stripe_price_ids && $2 AND s.project_id IS NULL)"};
 
+// Metadata may have named a project before it was linked.
+#define BILLSTACK_MISROUTED                                                                        \
+    " AND (s.project_id IS NULL OR s.routed_by > 1 AND s.metadata_project <> s.project_id"         \
+    " OR s.routed_by > 2 AND s.named_project <> s.project_id)"
+
 constinit Statement next_subscriptions{R"(
 SELECT s.stripe_subscription_id FROM billstack_internal.project_subscription AS s
- WHERE s.integration_id = $1 AND s.stripe_subscription_id > $2 AND s.project_id IS NULL AND NOT s.stale
+ WHERE s.integration_id = $1 AND s.stripe_subscription_id > $2 AND NOT s.stale)" BILLSTACK_MISROUTED
+                                       R"(
  ORDER BY 1 LIMIT $3)"};
 constinit Statement next_invoices{R"(
 SELECT s.stripe_invoice_id FROM billstack_internal.project_invoice AS s
- WHERE s.integration_id = $1 AND s.stripe_invoice_id > $2 AND s.project_id IS NULL AND NOT s.stale
+ WHERE s.integration_id = $1 AND s.stripe_invoice_id > $2 AND NOT s.stale)" BILLSTACK_MISROUTED
+                                  R"(
  ORDER BY 1 LIMIT $3)"};
 constinit Statement next_payments{R"(
 SELECT s.stripe_payment_id FROM billstack_internal.project_payment AS s
- WHERE s.integration_id = $1 AND s.stripe_payment_id > $2 AND s.project_id IS NULL AND NOT s.stale
+ WHERE s.integration_id = $1 AND s.stripe_payment_id > $2 AND NOT s.stale)" BILLSTACK_MISROUTED
+                                  R"(
  ORDER BY 1 LIMIT $3)"};
 
 constinit Statement subscriptions_in_ledger{R"(

@@ -28,6 +28,9 @@ std::vector<MirrorColumn> mirror_columns(const stripe::Kind &kind, bool with_lz4
 // For a table that has rows already: without NOT NULL and without a default.
 std::string add_column_statement(std::string_view schema, const stripe::Kind &kind,
                                  const MirrorColumn &column);
+// _raw of the table of that alias as SQL's own functions can read it: they refuse a whole document
+// for one \u0000 or lone surrogate, which are U+FFFD here. Needs standard_conforming_strings.
+std::string readable_raw(std::string_view alias);
 // UPDATE that fills a catalogue column from _raw, for upgrade_mirror: the values extract_columns()
 // would take, but for jsonb nested deeper than 64 and objects with a member twice.
 std::string fill_column_statement(std::string_view schema, const stripe::Kind &kind,

@@ -12,7 +12,7 @@ using stripe::ColumnType;
 // PostgreSQL's -> and #> refuse a document with \u0000 or a lone surrogate anywhere in it. The
 // bytes stay as they are; what is read from them has U+FFFD in those places. (?<!\\)((\\\\)*) is an
 // even number of backslashes, so that an escaped backslash before u0000 is left alone.
-constexpr std::string_view readable_raw = R"(CASE
+constexpr std::string_view readable_raw_of_t = R"(CASE
         WHEN pg_catalog.strpos(t._raw::pg_catalog.text, '\u') OPERATOR(pg_catalog.=) 0 THEN t._raw
         ELSE pg_catalog.regexp_replace(pg_catalog.regexp_replace(pg_catalog.regexp_replace(
             t._raw::pg_catalog.text,
@@ -101,6 +101,16 @@ std::string value_expression(ColumnType type, const std::string &value) {
 
 } // namespace
 
+std::string readable_raw(std::string_view alias) {
+    constexpr std::string_view column = "t._raw";
+    std::string sql(readable_raw_of_t);
+    for (std::size_t at = 0; (at = sql.find(column, at)) != std::string::npos;
+         at += alias.size() + 5) {
+        sql.replace(at, 1, alias);
+    }
+    return sql;
+}
+
 std::string fill_column_statement(std::string_view schema, const stripe::Kind &kind,
                                   const Column &column) {
     std::string table = quote_identifier(schema) + "." + quote_identifier(kind.table);
@@ -114,7 +124,7 @@ std::string fill_column_statement(std::string_view schema, const stripe::Kind &k
     // OFFSET 0 keeps the planner from cleaning the document once per use.
     return "UPDATE " + table + " AS m SET " + name + " = v.value FROM (\n    SELECT t.id, CASE" +
            cases + "\n        END AS value\n    FROM " + table + " AS t, LATERAL (SELECT " +
-           std::string(readable_raw) + " AS doc OFFSET 0) AS r\n" +
+           readable_raw("t") + " AS doc OFFSET 0) AS r\n" +
            ") AS v WHERE v.id OPERATOR(pg_catalog.=) m.id AND v.value IS NOT NULL";
 }
 
