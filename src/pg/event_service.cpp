@@ -121,6 +121,7 @@ EventTurn EventService::work() {
         return turn;
     }
     std::vector<std::unique_ptr<Group>> groups;
+    InboxMove move;
     try {
         StoreTransaction transaction;
         for (InboxEvent &row : claim(turn.more)) {

@@ -327,6 +327,40 @@ const char *name_of(Refusal refusal) {
     return "unknown";
 }
 
+std::uint64_t inbox_moves() noexcept {
+    SharedState *state = shared_state();
+    if (state == nullptr) {
+        return 0; // nothing is moved
+    }
+    SpinGuard guard(*state);
+    const DatabaseEntry *entry = find_entry(*state, MyDatabaseId);
+    return entry == nullptr ? 0 : entry->inbox_moves;
+}
+
+namespace {
+
+// Set rather than counted on, so that a worker that died in a batch leaves no wrong parity.
+void set_moving(bool moving) noexcept {
+    SharedState *state = shared_state();
+    if (state == nullptr) {
+        return;
+    }
+    SpinGuard guard(*state);
+    if (DatabaseEntry *entry = find_entry(*state, MyDatabaseId)) {
+        entry->inbox_moves = (entry->inbox_moves | 1) + (moving ? 2 : 1);
+    }
+}
+
+} // namespace
+
+InboxMove::InboxMove() noexcept {
+    set_moving(true);
+}
+
+InboxMove::~InboxMove() {
+    set_moving(false);
+}
+
 void note_taken(std::int32_t integration, std::int64_t rows, std::int64_t bytes) noexcept {
     SharedState *state = shared_state();
     if (state == nullptr) {

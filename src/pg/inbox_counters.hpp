@@ -48,10 +48,23 @@ CounterFlush unstored_counters(std::int32_t integration) noexcept;
 // "mismatch", "too_old", ...: the words of status() and inbox_status.
 const char *name_of(Refusal refusal);
 
+// Changes whenever the worker begins or ends to move events to the ledger; odd in between. What a
+// statement has not found in the ledger may be there all the same unless it is even and the same
+// before and after.
+std::uint64_t inbox_moves() noexcept;
+
 // --- worker ------------------------------------------------------------------------------------
 
 // Rows that left the queue, after their transaction has committed.
 void note_taken(std::int32_t integration, std::int64_t rows, std::int64_t bytes) noexcept;
+// For the length of a batch, its commit included.
+class InboxMove {
+  public:
+    InboxMove() noexcept;
+    ~InboxMove();
+    InboxMove(const InboxMove &) = delete;
+    InboxMove &operator=(const InboxMove &) = delete;
+};
 // Something of this database waits to be stored; cheap.
 bool has_flushes() noexcept;
 // Takes it out; what could not be stored (store_flushes in pg/inbox_store.hpp) is given back.

@@ -129,9 +129,10 @@ template <class Write> bool MirrorAnswer::write(Write &&write) {
 }
 
 void MirrorAnswer::note_sent(const std::string &object_id) {
-    sent_at_ = 0;
+    sent_ = {};
     (void)write([&](SpiMirrorStore &store, Oid) {
-        sent_at_ = store.stored_states(kind_, {object_id}).at(0).version;
+        sync::StoredState stored = store.stored_states(kind_, {object_id}).at(0);
+        sent_ = {stored.version, stored.seen_at};
     });
 }
 
@@ -143,12 +144,12 @@ void MirrorAnswer::take_object(const std::string &body, const sync::AsOf &as_of)
     bool ask = false;
     bool written = write([&](SpiMirrorStore &store, Oid owner) {
         if (object.deleted) {
-            ask = !sync::apply_gone(store, kind_, object.id, sent_at_, as_of);
+            ask = !sync::apply_gone(store, kind_, object.id, sent_.version, as_of);
         } else {
             std::unique_ptr<sync::FetchedPage> page = sync::read_object(kind_, body, as_of);
             ask = drop_incomplete_lists(*page);
-            (void)sync::apply_refetched(store, *page, sent_at_, config::api_version(),
-                                        sync::Source::call); // asks itself where it is unclear
+            // asks itself where it is unclear
+            (void)sync::apply_answer(store, *page, sent_, config::api_version());
         }
         project_objects(target_of(integration_), owner, {{&kind_, {object.id}}});
     });

@@ -27,7 +27,7 @@ class MirrorAnswer {
 
     const Integration &integration_;
     const stripe::Kind &kind_;
-    std::int64_t sent_at_ = 0; // version of the stored row
+    sync::SentState sent_;
 };
 
 // An object's id; "" when the body has none. deleted: it says that the object is no more.

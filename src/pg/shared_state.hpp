@@ -33,6 +33,7 @@ struct DatabaseEntry {
     bool work_waiting;      // set at commit: rows the worker should look at
     bool inbox_waiting;     // the same for rows of the inbox and calls of handlers
     bool counters_changed;  // pg/inbox_counters.hpp has something to store
+    std::uint64_t inbox_moves; // odd while the worker moves events to the ledger
     bool key_used;          // pg/key_uses.hpp has something to store
     bool extension_missing; // the worker found no extension: nothing to restart
     bool rescan;            // CREATE EXTENSION committed here: forget extension_missing

@@ -202,15 +202,17 @@ ApplyReport apply_page(MirrorStore &store, FetchedPage &page, Source source,
                   }});
 }
 
-ApplyReport apply_refetched(MirrorStore &store, FetchedPage &page, std::int64_t sent_at,
-                            const std::string &api_version, Source source) {
+namespace {
+
+// One object, ordered by the rule given.
+ApplyReport apply_one(MirrorStore &store, FetchedPage &page, const std::string &api_version,
+                      Source source, const Decide &order) {
     std::vector<SeenAgain> known;
     Rules rules;
-    rules.order = [&](const StoredState &stored, const Incoming &incoming) {
-        return order_refetch(stored, sent_at, incoming.as_of);
-    };
+    rules.order = order;
     rules.decide = [&](const StoredState &stored, const Incoming &incoming) {
-        Decision decision = decide_refetch(stored, sent_at, incoming.as_of, incoming.row.digest);
+        Decision decision =
+            holds(stored, incoming.row.digest) ? Decision::unchanged : order(stored, incoming);
         // What comes later must know that this second has had an event, or that the state was
         // still the same.
         bool overlap = stored.exists && stored.source == Source::event &&
@@ -226,6 +228,36 @@ ApplyReport apply_refetched(MirrorStore &store, FetchedPage &page, std::int64_t 
     ApplyReport report = apply(store, page, source, api_version, rules);
     if (!known.empty()) {
         store.remember_seen(*page.kind, known);
+    }
+    return report;
+}
+
+} // namespace
+
+ApplyReport apply_refetched(MirrorStore &store, FetchedPage &page, std::int64_t sent_at,
+                            const std::string &api_version) {
+    return apply_one(store, page, api_version, Source::read,
+                     [&](const StoredState &stored, const Incoming &incoming) {
+                         return order_refetch(stored, sent_at, incoming.as_of);
+                     });
+}
+
+ApplyReport apply_answer(MirrorStore &store, FetchedPage &page, const SentState &sent,
+                         const std::string &api_version) {
+    std::vector<RefetchRequest> doubtful;
+    ApplyReport report = apply_one(
+        store, page, api_version, Source::call,
+        [&](const StoredState &stored, const Incoming &incoming) {
+            Decision decision = order_refetch(stored, sent.version, incoming.as_of);
+            bool as_sent = stored.version == sent.version && stored.seen_at == sent.seen_at;
+            if (decision == Decision::apply || !as_sent) {
+                return decision;
+            }
+            doubtful.push_back({page.kind, std::string(incoming.row.id), "call", tie_delay});
+            return Decision::apply;
+        });
+    if (!doubtful.empty() && !page.kind->retrieve_path.empty()) {
+        store.request_refetches(doubtful);
     }
     return report;
 }

@@ -116,9 +116,21 @@ ApplyReport apply_page(MirrorStore &store, FetchedPage &page, Source source,
                        const std::string &api_version);
 
 // A page of one object that was read because it was asked for when the stored row had the version
-// sent_at (0: there was none). Source::call: it is the answer to a write.
+// sent_at (0: there was none).
 ApplyReport apply_refetched(MirrorStore &store, FetchedPage &page, std::int64_t sent_at,
-                            const std::string &api_version, Source source = Source::read);
+                            const std::string &api_version);
+
+// The stored row when a request was sent.
+struct SentState {
+    std::int64_t version = 0; // 0: there was none
+    std::optional<std::int64_t> seen_at;
+};
+
+// A page of one object, the answer to a write: newer than the row the write met, also where an
+// event has shown that row in the same second. Such an event may have come while the write was
+// under way, so a refetch is asked for then.
+ApplyReport apply_answer(MirrorStore &store, FetchedPage &page, const SentState &sent,
+                         const std::string &api_version);
 
 // Stripe has no such object, said in that window: a tombstone stays, also of one the mirror never
 // had, for a page read earlier may be still to come. False: the row has changed since sent_at and

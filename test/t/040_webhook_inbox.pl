@@ -63,6 +63,13 @@ $node->sql(join ";\n", 'BEGIN', insert('evt_kept'), 'SAVEPOINT a', insert('evt_k
 is(rows_of('evt_kept'), 1, 'one that is kept is');
 is(duplicates(), 51, 'with the duplicate that was kept');
 
+# --- a copy while the worker moves the first one to the ledger ---------------------------------------------
+
+# The pauses bring the copies to every moment of the worker's turn.
+append_to_file("$folder/twice.sql", join "\n", map { (insert("evt_twice_$_") . ';', sprintf('DO $$ BEGIN PERFORM pg_sleep(%f); END $$;', $_ % 100 / 50_000), insert("evt_twice_$_") . ';') } 1 .. 1000);
+my $answers = $node->safe_psql('postgres', '', extra_params => [ '-q', '-f', "$folder/twice.sql" ]);
+is(scalar(() = $answers =~ /^evt_twice_\d+\|t$/mg), 1000, 'a copy that comes at once is told to be one, wherever the first is just then');
+
 # --- what is not signed leaves nothing ---------------------------------------------------------------------
 
 my $size = q{SELECT pg_total_relation_size('billstack_internal.inbox') + pg_total_relation_size('billstack_internal.event') + pg_total_relation_size('billstack_internal.inbox_stat')};

@@ -104,6 +104,25 @@ TEST_F(ApplyTest, leaves_unchanged_and_newer_rows_alone) {
     EXPECT_EQ(store.refetches[0].id, "c1");
 }
 
+// A caller reads what it wrote, also where an event told of the same second before.
+TEST_F(ApplyTest, the_answer_to_a_write_is_newer_than_the_row_it_met) {
+    apply("customer", {object_of("c1", 1)}, {10, 11});
+    StoredState &state = store.tables["customer"]["c1"].state;
+    state.seen_at = 20;
+    auto answer = [&](int version, const SentState &sent) {
+        const stripe::Kind &kind = *stripe::find_kind("customer");
+        auto page = read_object(kind, object_of("c1", version), {20, 21});
+        return apply_answer(store, *page, sent, "2025-03-31.basil").changed;
+    };
+    const SentState sent{state.version, 20};
+    EXPECT_EQ(answer(2, sent), 1);
+    EXPECT_EQ(store.refetches.size(), 1U) << "that event may have come meanwhile";
+    // The row has changed since, or an event has come: nothing is certain.
+    EXPECT_EQ(answer(3, sent), 0);
+    EXPECT_EQ(answer(3, {store.find("customer", "c1")->state.version, 19}), 0);
+    EXPECT_EQ(store.find("customer", "c1")->raw, object_of("c1", 2));
+}
+
 TEST_F(ApplyTest, a_later_read_lifts_a_tombstone) {
     apply("customer", {object_of("c1", 1)}, {10, 11});
     auto &state = store.tables["customer"]["c1"].state;
