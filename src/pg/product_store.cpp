@@ -63,8 +63,6 @@ constinit Statement select_both{
 #undef BILLSTACK_PRODUCT_JSON
 #undef BILLSTACK_PRICE_JSON
 
-constinit Statement take_adoption_lock{
-    "SELECT pg_advisory_xact_lock(hashtext('billstack adopt_product'), $1)"};
 constinit Statement select_owner{
     "SELECT o.project_id, o.id FROM billstack_internal.project_product AS o"
     " JOIN billstack_internal.project AS p ON p.id = o.project_id"
@@ -147,9 +145,15 @@ std::string product_answer_with_prices(const std::string &id) {
     return select_both.run({param(id)}).text(0, 1);
 }
 
+// Not an advisory lock: those can be taken by everybody, and kept.
 void lock_adoption(std::int32_t integration_id) {
-    InternalAccess access;
-    (void)take_adoption_lock.run({param(integration_id)});
+    call([&] {
+        Oid table =
+            get_relname_relid("project_product", get_namespace_oid("billstack_internal", false));
+        LOCKTAG tag;
+        SET_LOCKTAG_OBJECT(tag, MyDatabaseId, table, static_cast<Oid>(integration_id), 0);
+        (void)LockAcquire(&tag, ExclusiveLock, false, false);
+    });
 }
 
 std::optional<ProductOwner> owner_of_product(std::int32_t integration_id,

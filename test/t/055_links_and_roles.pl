@@ -3,6 +3,7 @@
 use strict;
 use warnings;
 use Billstack::Node;
+use Billstack::Session;
 use Billstack::Simulator;
 use Cpanel::JSON::XS;
 use Digest::SHA qw(hmac_sha256_hex);
@@ -82,6 +83,16 @@ applied('a subscription names a project that is not there yet');
 is(row('subscription', 'sub_early', 'project_id'), 'proj_two', 'it is its customer\'s');
 $node->sql("SELECT billstack.create_project('acme', 'Three', id => 'proj_three')");
 is(row('subscription', 'sub_early', 'project_id'), 'proj_three', 'then that project\'s, without another event');
+
+# --- a stranger's lock --------------------------------------------------------------------------------------------
+
+$node->run_ends($node->start_backfill('acme', objects => [qw(product price)]));
+my ($found) = $sim->objects('product');
+my $stranger = Billstack::Session->new($node, 'postgres');
+$stranger->value('CREATE ROLE stranger');
+$stranger->value('SET ROLE stranger');
+$stranger->value("SELECT pg_advisory_lock(hashtext('billstack adopt_product'), id) FROM generate_series(1, 9) AS id");
+is($node->error_of("SET lock_timeout = '3s'; SELECT billstack.adopt_product('proj_acme', '$found->{id}')"), undef, 'advisory locks keep nobody from adopting');
 
 $node->stop;
 done_testing();
