@@ -18,7 +18,7 @@ SELECT i.id
 REVOKE ALL ON billstack_internal.visible_integration FROM PUBLIC;
 COMMENT ON VIEW billstack_internal.visible_integration IS 'integrations the current role may see';
 
--- Handing in webhooks is no right to read what they have come to.
+-- Handing in webhooks is no right to read those of others, nor what they have come to.
 CREATE VIEW billstack_internal.billed_integration AS
 SELECT i.id
   FROM billstack_internal.integration AS i
@@ -35,4 +35,4 @@ SELECT i.id
                                      AND e.extowner OPERATOR(pg_catalog.=) o.oid))
                   AND pg_catalog.pg_has_role(o.oid, 'USAGE'));
 REVOKE ALL ON billstack_internal.billed_integration FROM PUBLIC;
-COMMENT ON VIEW billstack_internal.billed_integration IS 'integrations of which the current role may see who pays what';
+COMMENT ON VIEW billstack_internal.billed_integration IS 'integrations of which the current role may see who pays what, and events';

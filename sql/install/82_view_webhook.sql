@@ -40,7 +40,7 @@ SELECT i.team, i.name AS integration, e.event_id, e.event_type AS type,
                d.project_id, d.routing
           FROM billstack_internal.event AS d) AS e
   JOIN billstack_internal.integration AS i ON i.id OPERATOR(pg_catalog.=) e.integration_id
- WHERE i.id OPERATOR(pg_catalog.=) ANY (SELECT v.id FROM billstack_internal.visible_integration AS v);
+ WHERE i.id OPERATOR(pg_catalog.=) ANY (SELECT v.id FROM billstack_internal.billed_integration AS v);
 REVOKE ALL ON billstack.webhook_events FROM PUBLIC;
 COMMENT ON VIEW billstack.webhook_events IS 'every event of the inbox and the ledger: pending, failed (a dead letter) or done, with what became of it and which project it belongs to';
 
@@ -65,7 +65,7 @@ SELECT i.team, i.name AS integration, e.event_id, e.event_type AS type,
                AND d.event_created OPERATOR(pg_catalog.=) c.event_created
          WHERE c.failed_at IS NOT NULL) AS e
   JOIN billstack_internal.integration AS i ON i.id OPERATOR(pg_catalog.=) e.integration_id
- WHERE i.id OPERATOR(pg_catalog.=) ANY (SELECT v.id FROM billstack_internal.visible_integration AS v);
+ WHERE i.id OPERATOR(pg_catalog.=) ANY (SELECT v.id FROM billstack_internal.billed_integration AS v);
 REVOKE ALL ON billstack.failed_events FROM PUBLIC;
 COMMENT ON VIEW billstack.failed_events IS 'dead letters: events that could not be applied, and (handler) calls of handlers that failed for good';
 

@@ -63,11 +63,16 @@ is(row('subscription', 'sub_nul', 'project_id, status, mrr'), 'proj_acme|active|
 # --- who hands in webhooks reads no bills ---------------------------------------------------------------------
 
 $node->sql("CREATE ROLE mixed; SELECT billstack.grant_access('mixed', 'webhook', 'acme'); SELECT billstack.grant_access('mixed', 'reader', 'beta')");
-for my $view (qw(mrr billing_health calls))
+$node->sql("INSERT INTO billstack_internal.inbox (integration_id, event_id, event_type, event_created, received_at, payload, failed_at, error)
+	SELECT id, 'evt_dead', 'customer.updated', now(), now(), '{}', now(), 'dead' FROM billstack_internal.integration WHERE team IN ('acme', 'beta')");
+for my $view (qw(mrr billing_health calls webhook_events failed_events))
 {
 	cmp_ok($node->sql("SELECT count(*) FROM billstack.$view WHERE team = 'acme'"), '>', 0, "$view has rows of acme") if $view ne 'calls';
 	is($node->sql("SET ROLE mixed; SELECT count(*) FROM billstack.$view WHERE team = 'acme'"), 0, "$view: not for a role that is reader of another team");
+	is($node->sql("SET ROLE mixed; SELECT count(*) FROM billstack.$view WHERE team = 'beta'"), 1, "$view: of that one it is") if $view =~ /_events/;
 }
+is($node->sql("SET ROLE mixed; SELECT count(*) FROM billstack.inbox_status WHERE team = 'acme'"), 1, 'who hands in webhooks sees how many wait');
+$node->sql("DELETE FROM billstack_internal.inbox WHERE event_id = 'evt_dead'");
 
 # --- what a project misses --------------------------------------------------------------------------------------
 
