@@ -86,7 +86,7 @@ COMMIT;
 BEGIN;
 SELECT billstack.has_active_subscription('proj_p', 'pc_canceled'), billstack.has_active_subscription('proj_later', 'pc_later');
 UPDATE billstack_internal.project_subscription SET status = 'active' WHERE id = 'ps_c';
-INSERT INTO billstack_internal.project (id, team, name) VALUES ('proj_later', 'paid', 'later');
+INSERT INTO billstack_internal.project (id, team, name, integration_id) VALUES ('proj_later', 'paid', 'later', :one);
 UPDATE billstack_internal.project_subscription SET project_id = 'proj_later', customer_id = 'pc_later' WHERE id = 'ps_d';
 UPDATE billstack_internal.project_subscription SET status = 'trialing' WHERE id = 'ps_d';
 SELECT billstack.has_active_subscription('proj_p', 'pc_canceled'), billstack.has_active_subscription('proj_later', 'pc_later');

@@ -197,7 +197,8 @@ BILLSTACK_SQL_FUNCTION(billstack_has_active_subscription) {
     }
     std::string_view project = view_of(args.value(0, "project"));
     Snapshot snapshot = GetActiveSnapshot();
-    if (may_ask(project, snapshot) == nullptr) {
+    const Decision *decision = may_ask(project, snapshot);
+    if (decision == nullptr || !decision->is_linked) { // not linked: its rows are no longer kept up
         return BoolGetDatum(false);
     }
     Datum customer = args.value(1, "customer_id");

@@ -89,6 +89,18 @@ is(row('subscription', 'sub_early', 'project_id'), 'proj_two', 'it is its custom
 $node->sql("SELECT billstack.create_project('acme', 'Three', id => 'proj_three')");
 is(row('subscription', 'sub_early', 'project_id'), 'proj_three', 'then that project\'s, without another event');
 
+# --- what a project that is not linked tells ------------------------------------------------------------------
+
+my $live = "SELECT billstack.has_active_subscription('proj_three', '$customer->{id}'), billstack.has_active_subscription('proj_two', '$customer->{id}')";
+receive('acme', event('customer.subscription.updated', subscription('live', metadata => { project_id => 'proj_two' }, customer => $customer->{stripeCustomerId})));
+applied('a subscription of the second project');
+is($node->sql($live), 'f|t', 'it is active');
+is($node->sql("BEGIN; SELECT FROM billstack.unlink_project('proj_two'); $live; ROLLBACK"), 'f|f', 'not while nobody tells the project what becomes of it');
+$node->sql("SELECT billstack.unlink_project('proj_two')");
+is($node->sql($live), 'f|f', 'nor afterwards');
+$node->sql("SELECT billstack.link_project('proj_two', 'default')");
+is($node->sql($live), 'f|t', 'linked again it is');
+
 # --- a stranger's lock --------------------------------------------------------------------------------------------
 
 $node->run_ends($node->start_backfill('acme', objects => [qw(product price)]));
