@@ -10,6 +10,8 @@ namespace {
 constexpr int chunk_size = 1000;
 constexpr Part rows_of_own[] = {Part::subscriptions, Part::invoices, Part::payments};
 constexpr Part owned_parts[] = {Part::customers, Part::products, Part::prices};
+constexpr int links_patience_ms = 3000;
+constexpr int links_try_every_ms = 5; // short: the worker's transactions leave small gaps
 
 using Ids = std::set<std::string>;
 using Parts = std::map<Part, Ids>;
@@ -38,6 +40,28 @@ bool lock_links(std::int32_t integration_id, LOCKMODE mode, bool wait) {
         SET_LOCKTAG_OBJECT(tag, MyDatabaseId, table, static_cast<Oid>(integration_id), 0);
         return LockAcquire(&tag, mode, false, !wait) != LOCKACQUIRE_NOT_AVAIL;
     });
+}
+
+// Never queued: the worker's own try fails for a waiter too, and events would stand still.
+bool try_links_alone(std::int32_t integration_id) {
+    int patience = LockTimeout > 0 ? std::min(LockTimeout, links_patience_ms) : links_patience_ms;
+    TimestampTz give_up = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), patience);
+    static std::uint32_t event = 0;
+    while (!lock_links(integration_id, ExclusiveLock, false)) {
+        if (GetCurrentTimestamp() >= give_up) {
+            return false;
+        }
+        call([&] {
+            if (event == 0) {
+                event = wait_event("BillstackLinks");
+            }
+            WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, links_try_every_ms,
+                      event);
+            ResetLatch(MyLatch);
+            CHECK_FOR_INTERRUPTS();
+        });
+    }
+    return true;
 }
 
 bool in_worker() {
@@ -161,7 +185,13 @@ bool hold_links(std::int32_t integration_id) {
 }
 
 void hold_links_alone(std::int32_t integration_id) {
-    (void)lock_links(integration_id, ExclusiveLock, true);
+    if (!try_links_alone(integration_id)) {
+        throw core::Error(core::Code::lock_not_available,
+                          "the links of this integration are in use",
+                          "Nobody else may write to its projects meanwhile.",
+                          "Another session of this integration has an open transaction: try again "
+                          "when it has ended.");
+    }
 }
 
 void project_objects(const MirrorTarget &target, Oid owner, const TouchedObjects &touched) {

@@ -17,8 +17,10 @@ bool has_projects(std::int32_t integration_id);
 // its mirror and what has_projects() says belong together: to be held before has_projects() is
 // asked. A backend waits; false in a background worker while somebody links a project.
 bool hold_links(std::int32_t integration_id);
-// Waits for the links and keeps everybody else from them until the transaction ends: for who
-// changes project rows of many objects at once. After the rows of the projects it is about.
+// Keeps everybody else from the links until the transaction ends: for who changes project rows of
+// many objects at once. After the rows of the projects it is about. Tries for 3 s (or lock_timeout,
+// when that is less), then core::Error lock_not_available: a session idle in a transaction that
+// holds the links must not keep the worker from them through us.
 void hold_links_alone(std::int32_t integration_id);
 
 // Reads these objects from the mirror as its owner (restricted), writes their project rows as the

@@ -101,6 +101,27 @@ is($node->sql($live), 'f|f', 'nor afterwards');
 $node->sql("SELECT billstack.link_project('proj_two', 'default')");
 is($node->sql($live), 'f|t', 'linked again it is');
 
+# --- a session that does not end its transaction ------------------------------------------------------------------
+
+my ($idle, $asks) = map { Billstack::Session->new($node, 'postgres') } 1 .. 2;
+my $assign = sub { return "SELECT billstack.assign_customers('proj_two', ARRAY(SELECT id FROM stripe_team_acme.customers ORDER BY id LIMIT 2))"; };
+$node->run_ends($node->start_backfill('acme', objects => ['customer']));
+$idle->value('BEGIN');
+$idle->value("SELECT billstack.create_customer('proj_two', 'idle\@example.com')");
+$asks->start($assign->());
+$node->poll_query_until('postgres', "SELECT wait_event_type IN ('Extension', 'Lock') FROM pg_stat_activity WHERE pid = " . $asks->pid);
+is($node->sql("SELECT count(*) FROM pg_locks WHERE locktype = 'object' AND NOT granted"), 0, 'who needs the links alone does not queue: the worker is not held up');
+receive('acme', event('customer.updated', common($customer->{stripeCustomerId}, 'customer', email => 'later@example.com', name => 'L'), time + 50));
+$node->poll_query_until('postgres', 'SELECT NOT EXISTS (SELECT FROM billstack_internal.inbox)') or diag 'events stand still';
+is($node->sql("SELECT email FROM billstack_internal.project_customer WHERE id = '$customer->{id}'"), 'later@example.com', 'events go on');
+my $refused = $asks->answer;
+is($refused->{sqlstate}, '55P03', 'it gives up');
+like($refused->{hint} // '', qr/open transaction/, 'and says for whom');
+$asks->start($assign->());
+$node->poll_query_until('postgres', "SELECT wait_event_type IN ('Extension', 'Lock') FROM pg_stat_activity WHERE pid = " . $asks->pid);
+$idle->value('ROLLBACK');
+is($asks->answer->{sqlstate}, undef, 'it goes on when the other transaction ends');
+
 # --- a stranger's lock --------------------------------------------------------------------------------------------
 
 $node->run_ends($node->start_backfill('acme', objects => [qw(product price)]));
