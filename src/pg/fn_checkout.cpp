@@ -65,7 +65,16 @@ void append_project(stripe::Params &params, std::string_view prefix, const Proje
 
 // The session's URL and id, from Stripe's answer.
 json::Node answer_of(const StripeObject &session) {
-    std::optional<std::string> url = json::Node::parse(session.body).text_at("url");
+    json::Node body = json::Node::parse(session.body);
+    std::optional<std::string> url = body.text_at("url");
+    std::string status = body.text_at("status").value_or("");
+    if (!url && (status == "expired" || status == "complete")) { // a derived key makes another
+        throw core::Error(core::Code::not_ready,
+                          "the checkout page of this idempotency_key has ended",
+                          "Its session \"" + session.id + "\" is " + status +
+                              ", and Stripe gives such a page no URL.",
+                          "To make another page, pass another idempotency_key.");
+    }
     if (!url || session.id.empty()) {
         throw core::Error(core::Code::stripe_unreachable, "the answer is not what Stripe sends",
                           "It holds no session.");

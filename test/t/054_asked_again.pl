@@ -69,6 +69,20 @@ for my $age (0, 25 * 3600)
 	isnt($second->{sessionId}, $first->{sessionId}, 'what has expired is made anew');
 	like($second->{url}, qr{^https://}, 'with a page');
 }
+# The caller's own key stands for one page.
+for my $status (qw(expired complete))
+{
+	my $with_key = ", idempotency_key => 'order-$status'";
+	my $page = checkout($with_key);
+	is(checkout($with_key)->{url}, $page->{url}, 'the same key, the same page');
+	$sim->patch('checkout_session', $page->{sessionId}, { status => $status, url => undef });
+	time_passes(25 * 3600);
+	my $error = $node->error_of("SELECT billstack.create_checkout('proj_shop', '$ann->{id}', '$price->{id}', 'https://shop.example/ok', 'https://shop.example/no'$with_key)");
+	is($error->{sqlstate}, '55000', "$status: its page has ended");
+	like($error->{detail} // '', qr/"$page->{sessionId}" is $status/, 'which one');
+	like($error->{hint} // '', qr/another idempotency_key/, 'and what to do');
+	like(checkout("$with_key || '-2'")->{url}, qr{^https://}, 'another key, another page');
+}
 
 $node->stop;
 done_testing();
