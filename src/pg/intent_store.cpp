@@ -62,7 +62,8 @@ UPDATE billstack_internal.intent
        finished_at = clock_timestamp()
  WHERE id = $1 AND state = 'sent' AND last_sent_at = $2)"};
 
-// A count may go only after the rows that were made with it.
+// A count may go only after the rows that were made with it, or the same arguments would count from
+// 1 again and meet them. Their keys begin with its digest (key_of in stripe_write.cpp).
 constinit Statement purge_rows{R"(
 DELETE FROM billstack_internal.intent WHERE id IN (
     SELECT id FROM billstack_internal.intent
@@ -71,9 +72,12 @@ DELETE FROM billstack_internal.intent WHERE id IN (
 
 constinit Statement purge_counts{R"(
 DELETE FROM billstack_internal.intent_count WHERE digest IN (
-    SELECT digest FROM billstack_internal.intent_count
+    SELECT digest FROM billstack_internal.intent_count AS c
      WHERE used_at < clock_timestamp() - interval '31 days'
-     ORDER BY used_at LIMIT 1000 FOR UPDATE SKIP LOCKED))"};
+       AND NOT EXISTS (SELECT FROM billstack_internal.intent AS i
+                        WHERE i.state = 'sent'
+                          AND substr(i.idempotency_key, 11, 64) = encode(c.digest, 'hex'))
+     ORDER BY used_at LIMIT 1000 FOR UPDATE OF c SKIP LOCKED))"};
 
 template <class Number> Param numbers(const std::vector<Number> &items) {
     std::vector<std::string> texts;

@@ -84,5 +84,19 @@ for my $status (qw(expired complete))
 	like(checkout("$with_key || '-2'")->{url}, qr{^https://}, 'another key, another page');
 }
 
+# --- calls whose outcome nobody can find out ----------------------------------------------------------------------
+
+$sim->revoke_key;
+my $lost = $node->sql("SELECT max(id) FROM billstack_internal.intent WHERE operation = 'create_price'");
+$node->sql("UPDATE billstack_internal.intent SET state = 'sent', finished_at = NULL, object_id = NULL WHERE id = $lost;
+	UPDATE billstack_internal.intent_count SET used_at = used_at - interval '40 days'");
+time_passes(40 * 86400);
+$node->restart;
+$node->comes_true("SELECT NOT EXISTS (SELECT FROM billstack_internal.intent WHERE id <> $lost)", 'records of what is over go');
+$node->comes_true("SELECT count(*) < 2 FROM billstack_internal.intent_count", 'and how often it was asked for');
+is($node->sql("SELECT count(*) FROM billstack_internal.intent_count AS c JOIN billstack_internal.intent AS i
+	ON starts_with(i.idempotency_key, 'billstack-' || encode(c.digest, 'hex')) WHERE i.id = $lost AND i.state = 'sent'"), 1,
+	'not the count of a call that is still open: the next one is not taken for it');
+
 $node->stop;
 done_testing();
