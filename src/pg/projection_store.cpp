@@ -71,6 +71,7 @@ struct Target {
     const char *prefix; // of the ids
     std::vector<Column> columns;
     SPIPlanPtr plan = nullptr;
+    std::uint64_t runs = 0;
 };
 
 Target make_subscriptions() {
@@ -234,11 +235,12 @@ void write_part(std::int32_t integration_id, Part part, const std::string &objec
     LocalSetting by_index("enable_seqscan", "off");
     LocalSetting by_loop("enable_hashjoin", "off");
     LocalSetting no_merge("enable_mergejoin", "off");
+    LocalSetting generic("plan_cache_mode", "force_generic_plan"); // planning takes longer
     if (part == Part::customers || part == Part::products || part == Part::prices) {
         Statement &statement = part == Part::customers  ? update_customers
                                : part == Part::products ? update_products
                                                         : update_prices;
-        (void)statement.run({param(integration_id), param(objects)});
+        (void)statement.run_renewed({param(integration_id), param(objects)});
         return;
     }
     Target &target = target_of(part);
@@ -246,6 +248,7 @@ void write_part(std::int32_t integration_id, Part part, const std::string &objec
     for (std::size_t i = 0; i < at_most; ++i) {
         ids.push_back(crypto::make_public_id(target.prefix));
     }
+    renew_plan(target.plan, target.runs);
     if (target.plan == nullptr) {
         target.plan = keep_plan(upsert_statement(target), {INT4OID, TEXTOID, TEXTARRAYOID});
     }
@@ -258,7 +261,7 @@ std::vector<std::string> owned_ids(std::int32_t integration_id, Part part, const
     Statement &statement = part == Part::customers  ? owned_customers
                            : part == Part::products ? owned_products
                                                     : owned_prices;
-    return ids_of(statement.run(
+    return ids_of(statement.run_renewed(
         {param(integration_id), param(after), param(static_cast<std::int64_t>(limit))}));
 }
 

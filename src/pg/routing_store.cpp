@@ -16,6 +16,7 @@ struct Routed {
     bool has_prices;
     bool has_price_id;
     SPIPlanPtr plan = nullptr;
+    std::uint64_t runs = 0;
 };
 
 constinit Routed subscriptions{
@@ -81,8 +82,13 @@ std::string rules(const Routed &routed) {
 // rules go by (prices, customers) is changed by users, not by events.
 std::string statement_for(const Routed &routed) {
     std::string key = routed.key;
-    std::string also =
-        routed.hangs_on == nullptr ? "" : " OR s." + std::string(routed.hangs_on) + " = ANY ($3)";
+    std::string table = routed.table;
+    // One look into an index a key: a list of keys would be compared with each row.
+    std::string keys = "SELECT u.key FROM unnest($2) AS u (key)";
+    if (routed.hangs_on != nullptr) {
+        keys += " UNION SELECT x." + key + " FROM unnest($3) AS o (id) JOIN billstack_internal." +
+                table + " AS x ON x.integration_id = $1 AND x." + routed.hangs_on + " = o.id";
+    }
     std::string price = !routed.has_price_id
                             ? "NULL::text"
                             : "(SELECT q.id FROM billstack_internal.project_price AS q"
@@ -126,20 +132,22 @@ UPDATE billstack_internal.)" +
                                             WHEN h.project_id IS NOT NULL THEN 3 + h.routed_by / 10
                                             WHEN cardinality(b.projects) = 1 THEN 4
                                             ELSE 5 END AS found_by
-                                  FROM billstack_internal.)" +
-           std::string(routed.table) + " AS s" + rules(routed) + R"(
-                                 WHERE s.integration_id = $1 AND (s.)" +
-           key + " = ANY ($2)" + also + R"()) AS e) AS f) AS w) AS d
+                                  FROM ()" +
+           keys + ") AS k JOIN billstack_internal." + table +
+           " AS s ON s.integration_id = $1 AND s." + key + " = k.key" + rules(routed) +
+           R"() AS e) AS f) AS w) AS d
  WHERE t.id = d.id AND (t.project_id, t.routed_by, t.customer_id)" +
            old_price + ") IS DISTINCT FROM (d.project, d.strength, d.customer_id" + new_price +
            ")\nRETURNING CASE WHEN d.moved THEN t." + key + " END";
 }
 
 // By their indexes whatever the statistics say: they may be of the time when the tables were empty.
+// Planned once, not for each list of keys: planning takes longer than the work.
 class ByIndex {
     LocalSetting index_{"enable_seqscan", "off"};
     LocalSetting loop_{"enable_hashjoin", "off"};
     LocalSetting merge_{"enable_mergejoin", "off"};
+    LocalSetting generic_{"plan_cache_mode", "force_generic_plan"};
 };
 
 StripeIds texts_of(const Rows &rows, int column = 1) {
@@ -160,6 +168,7 @@ StripeIds route(Routed &routed, std::int32_t integration_id, const StripeIds &id
     if (routed.hangs_on != nullptr) {
         params.push_back(param_text_array(of_parents));
     }
+    renew_plan(routed.plan, routed.runs);
     if (routed.plan == nullptr) {
         std::vector<Oid> types;
         for (const Param &each : params) {
@@ -171,17 +180,17 @@ StripeIds route(Routed &routed, std::int32_t integration_id, const StripeIds &id
 }
 
 constinit Statement subscriptions_of_customers{R"(
-SELECT s.stripe_subscription_id FROM billstack_internal.project_subscription AS s
- WHERE s.integration_id = $1 AND s.stripe_customer_id = ANY ($2)
-   AND (s.project_id IS NULL OR s.customer_id IS NULL))"};
+SELECT s.stripe_subscription_id FROM unnest($2) AS k (id)
+  JOIN billstack_internal.project_subscription AS s ON s.integration_id = $1 AND s.stripe_customer_id = k.id
+ WHERE s.project_id IS NULL OR s.customer_id IS NULL)"};
 constinit Statement invoices_of_customers{R"(
-SELECT s.stripe_invoice_id FROM billstack_internal.project_invoice AS s
- WHERE s.integration_id = $1 AND s.stripe_customer_id = ANY ($2)
-   AND (s.project_id IS NULL OR s.customer_id IS NULL))"};
+SELECT s.stripe_invoice_id FROM unnest($2) AS k (id)
+  JOIN billstack_internal.project_invoice AS s ON s.integration_id = $1 AND s.stripe_customer_id = k.id
+ WHERE s.project_id IS NULL OR s.customer_id IS NULL)"};
 constinit Statement payments_of_customers{R"(
-SELECT s.stripe_payment_id FROM billstack_internal.project_payment AS s
- WHERE s.integration_id = $1 AND s.stripe_customer_id = ANY ($2)
-   AND (s.project_id IS NULL OR s.customer_id IS NULL))"};
+SELECT s.stripe_payment_id FROM unnest($2) AS k (id)
+  JOIN billstack_internal.project_payment AS s ON s.integration_id = $1 AND s.stripe_customer_id = k.id
+ WHERE s.project_id IS NULL OR s.customer_id IS NULL)"};
 
 constinit Statement subscriptions_of_prices{R"(
 SELECT s.stripe_subscription_id FROM billstack_internal.project_subscription AS s
@@ -216,20 +225,23 @@ SELECT s.stripe_payment_id FROM billstack_internal.project_payment AS s
 
 constinit Statement subscriptions_in_ledger{R"(
 UPDATE billstack_internal.event AS e SET project_id = s.project_id, routing = 'routed'
-  FROM billstack_internal.project_subscription AS s
- WHERE s.integration_id = $1 AND s.stripe_subscription_id = ANY ($2) AND s.project_id IS NOT NULL
+  FROM unnest($2) AS k (id)
+  JOIN billstack_internal.project_subscription AS s ON s.integration_id = $1 AND s.stripe_subscription_id = k.id
+ WHERE s.project_id IS NOT NULL
    AND e.integration_id = $1 AND e.object_id = s.stripe_subscription_id AND e.routing = 'unrouted')"};
 constinit Statement invoices_in_ledger{R"(
 UPDATE billstack_internal.event AS e SET project_id = s.project_id, routing = 'routed'
-  FROM billstack_internal.project_invoice AS s
- WHERE s.integration_id = $1 AND s.stripe_invoice_id = ANY ($2) AND s.project_id IS NOT NULL
+  FROM unnest($2) AS k (id)
+  JOIN billstack_internal.project_invoice AS s ON s.integration_id = $1 AND s.stripe_invoice_id = k.id
+ WHERE s.project_id IS NOT NULL
    AND e.integration_id = $1 AND e.object_id = s.stripe_invoice_id AND e.routing = 'unrouted')"};
 constinit Statement payments_in_ledger{R"(
 UPDATE billstack_internal.event AS e SET project_id = s.project_id, routing = 'routed'
-  FROM billstack_internal.project_payment AS s
+  FROM unnest($2) AS k (id)
+  JOIN billstack_internal.project_payment AS s ON s.integration_id = $1 AND s.stripe_payment_id = k.id
  CROSS JOIN LATERAL (VALUES (s.stripe_payment_id), (nullif(s.stripe_charge_id, s.stripe_payment_id)))
        AS o (id)
- WHERE s.integration_id = $1 AND s.stripe_payment_id = ANY ($2) AND s.project_id IS NOT NULL
+ WHERE s.project_id IS NOT NULL
    AND e.integration_id = $1 AND e.object_id = o.id AND e.routing = 'unrouted')"};
 
 // What has a row of its own is where that row is. The rest: its own metadata, what it hangs on, who
@@ -304,7 +316,7 @@ StripeIds unrouted_of_customers(std::int32_t integration_id, Part part,
     Statement &statement = part == Part::subscriptions ? subscriptions_of_customers
                            : part == Part::invoices    ? invoices_of_customers
                                                        : payments_of_customers;
-    return texts_of(statement.run({param(integration_id), param_text_array(customers)}));
+    return texts_of(statement.run_renewed({param(integration_id), param_text_array(customers)}));
 }
 
 StripeIds unrouted_of_prices(std::int32_t integration_id, Part part, const StripeIds &prices) {
@@ -315,7 +327,7 @@ StripeIds unrouted_of_prices(std::int32_t integration_id, Part part, const Strip
     ByIndex by_index;
     Statement &statement =
         part == Part::subscriptions ? subscriptions_of_prices : invoices_of_prices;
-    return texts_of(statement.run({param(integration_id), param_text_array(prices)}));
+    return texts_of(statement.run_renewed({param(integration_id), param_text_array(prices)}));
 }
 
 StripeIds next_unrouted(std::int32_t integration_id, Part part, const std::string &after,
@@ -335,13 +347,13 @@ void route_ledger(std::int32_t integration_id, Part part, const StripeIds &ids) 
     Statement &statement = part == Part::subscriptions ? subscriptions_in_ledger
                            : part == Part::invoices    ? invoices_in_ledger
                                                        : payments_in_ledger;
-    (void)statement.run({param(integration_id), param_text_array(ids)});
+    (void)statement.run_renewed({param(integration_id), param_text_array(ids)});
 }
 
 std::vector<ObjectRoute> routes_of(std::int32_t integration_id, const std::string &names) {
     InternalAccess access;
     ByIndex by_index;
-    Rows rows = select_routes.run({param(integration_id), param(names)});
+    Rows rows = select_routes.run_renewed({param(integration_id), param(names)});
     std::vector<ObjectRoute> routes;
     for (std::uint64_t row = 0; row < rows.size(); ++row) {
         routes.push_back({rows.text(row, 1), rows.text(row, 2), rows.optional_text(row, 3)});

@@ -1,5 +1,7 @@
 #include "pg/spi.hpp"
 
+#include <bit>
+
 namespace billstack::pg {
 
 Param param(std::string_view text) {
@@ -192,6 +194,19 @@ Rows Statement::run(std::initializer_list<Param> params, bool read_only) {
     }
     Bound bound = bind_values(params);
     return execute(plan, bound, read_only);
+}
+
+Rows Statement::run_renewed(std::initializer_list<Param> params) {
+    renew_plan(plan, runs);
+    return run(params);
+}
+
+void renew_plan(SPIPlanPtr &plan, std::uint64_t &runs) {
+    if (plan != nullptr && std::has_single_bit(runs)) {
+        SPIPlanPtr old = std::exchange(plan, nullptr);
+        call([&] { SPI_freeplan(old); });
+    }
+    ++runs;
 }
 
 Rows run_once(const std::string &sql, const std::vector<Param> &params, bool read_only) {

@@ -57,8 +57,16 @@ struct Statement {
     SPIPlanPtr plan = nullptr;
     int options = 0; // CURSOR_OPT_GENERIC_PLAN: never planned anew for its parameters
 
+    std::uint64_t runs = 0; // of run_renewed()
+
     Rows run(std::initializer_list<Param> params = {}, bool read_only = false);
+    // With renew_plan(). Not for what may run itself again while it runs.
+    Rows run_renewed(std::initializer_list<Param> params);
 };
+
+// Throws the plan away at the 2nd, 4th, 8th ... run: one that was made while the tables were small
+// looks through all of an integration's rows for one, and without statistics it is made for good.
+void renew_plan(SPIPlanPtr &plan, std::uint64_t &runs);
 
 // For texts made at run time (DDL, statements of one mirror); not kept.
 Rows run_once(const std::string &sql, const std::vector<Param> &params = {},
