@@ -61,8 +61,10 @@ $sim->patch('customer', $_->{id}, { created => $customers[99]{created} }) for @c
 my $lost = $customers[99];
 is(scalar(grep { $_->{created} == $lost->{created} } @customers[ 90 .. 110 ]), 10, 'ten objects of one second around the page\'s end');
 my $since = $sim->last_sequence;
-# The first page is made at once and held back until the object is gone.
-$sim->faults({ match => { path => '^/v1/customers$', query => '^(?!.*starting_after)' }, count => 1, action => { delay_ms => 500 } });
+# The first page is made at once and held back until the object is gone; the refusal of the cursor comes when
+# that page is written (before, what is unwritten would be read again, from no cursor at all).
+$sim->faults({ match => { path => '^/v1/customers$', query => '^(?!.*starting_after)' }, count => 1, action => { delay_ms => 500 } },
+	{ match => { path => '^/v1/customers$', query => "starting_after=$lost->{id}" }, count => 1, action => { delay_ms => 2000 } });
 my $run = $node->start_backfill($team, objects => ['customer']);
 $node->wait_until(sub { lists_since($since, 'customers') });
 $sim->remove('customer', $lost->{id});
