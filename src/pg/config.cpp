@@ -10,6 +10,7 @@ char *api_base_value;
 char *api_version_value;
 char *ca_file_value;
 bool enabled_value = false;
+int handler_timeout_value = 30000;
 int http_timeout_value = 30000;
 int inbox_max_bytes_value = 1024 * 1024; // kB
 int inbox_max_rows_value = 1000000;
@@ -203,6 +204,9 @@ void define_settings() {
     define(SwitchSetting{"billstack.enabled",
                          "Marks a database that has the extension; set by CREATE EXTENSION.",
                          &enabled_value, false, PGC_SUSET, 0});
+    define(NumberSetting{"billstack.handler_timeout",
+                         "Longest time that one call of a handler may take.",
+                         &handler_timeout_value, 30000, 100, 600000, GUC_UNIT_MS});
     define(NumberSetting{"billstack.http_timeout", "Deadline of one call to Stripe.",
                          &http_timeout_value, 30000, 100, 600000, GUC_UNIT_MS});
     define(NumberSetting{"billstack.inbox_max_bytes",
@@ -245,6 +249,9 @@ const char *ca_file() {
 }
 bool enabled() {
     return enabled_value;
+}
+int handler_timeout_ms() {
+    return handler_timeout_value;
 }
 int http_timeout_ms() {
     return http_timeout_value;

@@ -12,6 +12,7 @@ const char *api_base();
 const char *api_version();
 const char *ca_file(); // "": the system's bundle
 bool enabled();        // the mark of CREATE EXTENSION (pg/extension_mark.hpp)
+int handler_timeout_ms();
 int http_timeout_ms();
 // Of one integration; dead letters and events of bodies as they came count, compressed or not.
 std::int64_t inbox_max_bytes();

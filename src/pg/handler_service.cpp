@@ -15,8 +15,6 @@ namespace {
 using core::Milliseconds;
 
 constexpr Milliseconds longest_turn{50};
-// A handler may take its time, but not the worker's: teams and other handlers wait for it.
-constexpr int longest_call_ms = 30000;
 // After a call longer than this its handler rests four times as long.
 constexpr Milliseconds free_time{250};
 constexpr int rest_factor = 4;
@@ -102,7 +100,8 @@ void run_as_subscriber(const HandlerCall &taken) {
         require_rights(taken);
         HandlerFunction handler = require_handler(taken.handler);
         require_owner(handler, taken);
-        TimeLimit limit(longest_call_ms);
+        // It may take its time, but not the worker's: teams and other handlers wait for it.
+        TimeLimit limit(config::handler_timeout_ms());
         call_handler(handler, event);
     }
     // Functions can be made in pg_temp, where temporary tables cannot: they go with the call.

@@ -215,6 +215,7 @@ is(effects('sleeps'), 1, 'the running call has ended before');
 
 # --- bad company -----------------------------------------------------------------------------------------------------
 
+$node->sql($_) for q{ALTER SYSTEM SET billstack.handler_timeout = '3s'}, 'SELECT pg_reload_conf()';
 my $before = $node->row_versions('stripe_team_acme');
 my $worker = $node->worker_pid;
 make_handler($app, 'hooks.fails', q{BEGIN RAISE EXCEPTION 'always'; END});
