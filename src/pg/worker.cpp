@@ -5,14 +5,14 @@
 #include "pg/inbox_store.hpp"
 #include "pg/key_uses.hpp"
 #include "pg/mirror_access.hpp"
+#include "pg/worker_session.hpp"
 
 namespace billstack::pg {
 
 namespace {
 
 constexpr auto look_interval = std::chrono::minutes(5); // a net for wake-ups that were lost
-constexpr int lock_timeout_ms = 1000;
-constexpr int most_troubles = 4; // in a row
+constexpr int most_troubles = 4;                        // in a row
 constexpr auto counters_pause = std::chrono::seconds(5);
 
 // For the exit callbacks, which must drop the network before the process ends: a plain pointer.
@@ -27,11 +27,6 @@ void on_sigterm(SIGNAL_ARGS) {
 
 DatabaseEntry *own_entry(SharedState &state) {
     return find_entry(state, own_database);
-}
-
-std::string describe_network() {
-    return std::string(config::api_base()) + "\n" + config::ca_file() + "\n" +
-           config::api_version() + "\n" + std::to_string(config::max_requests());
 }
 
 // "" when the extension is not in this database.
@@ -85,48 +80,14 @@ void Worker::connect_network() {
     intents_.reset();
     backfills_.reset();
     refetches_.reset();
-    network_.caller.reset();
-    network_.transport.reset();
     fail_taken_slots(own_database, "billstack's settings have changed; repeat the call");
-    http::CurlOptions options;
-    options.base_url = config::api_base();
-    options.ca_file = config::ca_file();
-    options.user_agent = "billstack/" BILLSTACK_VERSION;
-    options.max_connections = config::max_requests() + 4;
-    network_.transport = http::make_curl_transport(options);
-    std::uint64_t seed = 0;
-    if (!pg_strong_random(&seed, sizeof(seed))) {
-        seed = static_cast<std::uint64_t>(clock_.unix_us());
-    }
-    stripe::CallerOptions caller_options;
-    caller_options.api_version = config::api_version();
-    caller_options.max_in_flight = config::max_requests();
-    network_.caller =
-        std::make_unique<stripe::Caller>(*network_.transport, clock_, caller_options, seed);
-    intents_ = std::make_unique<IntentService>(*network_.caller);
-    reconcile_ = std::make_unique<IntentReconcile>(*network_.caller, clock_, *intents_);
-    requests_ = std::make_unique<RequestService>(state_, *network_.caller, *intents_);
-    backfills_ = std::make_unique<BackfillService>(*network_.caller, clock_);
-    refetches_ = std::make_unique<RefetchService>(*network_.caller, clock_);
-    network_settings_ = describe_network();
+    network_.connect();
+    intents_ = std::make_unique<IntentService>(network_.caller());
+    reconcile_ = std::make_unique<IntentReconcile>(network_.caller(), clock_, *intents_);
+    requests_ = std::make_unique<RequestService>(state_, network_.caller(), *intents_);
+    backfills_ = std::make_unique<BackfillService>(network_.caller(), clock_);
+    refetches_ = std::make_unique<RefetchService>(network_.caller(), clock_);
     look_wanted_ = true;
-    add_network_socket();
-}
-
-// The set lives as long as the transport: its one socket is the transport's epoll descriptor.
-void Worker::add_network_socket() {
-    int socket = network_.transport->poll_fd();
-    if (wait_set_ != nullptr) {
-        FreeWaitEventSet(wait_set_);
-        wait_set_ = nullptr;
-    }
-    wait_set_ = call([&] {
-        WaitEventSet *set = create_wait_event_set(3);
-        AddWaitEventToSet(set, WL_LATCH_SET, PGINVALID_SOCKET, MyLatch, nullptr);
-        AddWaitEventToSet(set, WL_EXIT_ON_PM_DEATH, PGINVALID_SOCKET, nullptr, nullptr);
-        AddWaitEventToSet(set, WL_SOCKET_READABLE, socket, nullptr, nullptr);
-        return set;
-    });
 }
 
 void Worker::reload_settings() {
@@ -134,7 +95,7 @@ void Worker::reload_settings() {
         ConfigReloadPending = false;
         ProcessConfigFile(PGC_SIGHUP);
     });
-    if (describe_network() != network_settings_) {
+    if (network_.is_outdated()) {
         connect_network();
     }
     look_wanted_ = true;
@@ -332,7 +293,7 @@ bool Worker::stand_back(const std::string &reason) {
 
 void Worker::dispatch() {
     std::vector<stripe::CallResult> results;
-    network_.caller->step(results);
+    network_.caller().step(results);
     for (stripe::CallResult &result : results) {
         if (requests_->owns(result.id)) {
             requests_->on_result(result);
@@ -376,13 +337,13 @@ void Worker::run() {
     }
 }
 
-long Worker::wait_ms(bool busy) const {
+void Worker::wait(bool busy) {
     auto now = clock_.mono();
     auto until = next_look_;
     if (resume_at_) {
         until = *resume_at_;
     } else if (busy) {
-        return 0;
+        until = now;
     }
     if (version_fits_) {
         for (auto retry : {backfills_->next_retry(), events_.next_retry(), refetches_->next_retry(),
@@ -390,29 +351,7 @@ long Worker::wait_ms(bool busy) const {
             until = retry && *retry < until ? *retry : until;
         }
     }
-    auto left = std::chrono::ceil<core::Milliseconds>(until - now);
-    if (auto network = network_.caller->next_timeout(); network && *network < left) {
-        left = *network;
-    }
-    return std::max<long>(0, static_cast<long>(left.count()));
-}
-
-// The one wait of the worker: latch, postmaster and network together.
-void Worker::wait(bool busy) {
-    static uint32 event = 0;
-    long timeout = wait_ms(busy);
-    call([&] {
-        if (event == 0) {
-            event = wait_event("BillstackWorker");
-        }
-        WaitEvent occurred[3];
-        int count = WaitEventSetWait(wait_set_, timeout, occurred, 3, event);
-        for (int i = 0; i < count; ++i) {
-            if (occurred[i].events & WL_LATCH_SET) {
-                ResetLatch(MyLatch);
-            }
-        }
-    });
+    network_.wait(std::chrono::ceil<core::Milliseconds>(until - now));
 }
 
 namespace {
@@ -466,25 +405,10 @@ void report_running(SharedState &state) {
     }
 }
 
-// Applies to everything the worker does: nothing of the database's search path or time limits.
-void set_session_defaults() {
-    SetConfigOption("search_path", "pg_catalog, pg_temp", PGC_SUSET, PGC_S_OVERRIDE);
-    SetConfigOption("lock_timeout", std::to_string(lock_timeout_ms).c_str(), PGC_SUSET,
-                    PGC_S_OVERRIDE);
-    SetConfigOption("idle_in_transaction_session_timeout", "0", PGC_SUSET, PGC_S_OVERRIDE);
-    clear_transaction_timeout();
-    SetConfigOption("default_transaction_read_only", "off", PGC_SUSET, PGC_S_OVERRIDE);
-    SetConfigOption("default_transaction_isolation", "read committed", PGC_SUSET, PGC_S_OVERRIDE);
-    // Index scans are insisted on by enable_seqscan and enable_sort: a plan that needs one of them
-    // all the same looks so dear that its few rows are compiled, 100 ms each time.
-    SetConfigOption("jit", "off", PGC_USERSET, PGC_S_OVERRIDE);
-    SetConfigOption("application_name", "billstack", PGC_USERSET, PGC_S_OVERRIDE);
-}
-
 void run_worker() {
     SharedState &state = require_shared_state();
     call([] {
-        set_session_defaults();
+        set_worker_session_defaults();
         before_shmem_exit(release_worker, 0);
     });
     // What the worker stumbles over is for the DBA to read in health(), not only in the log.

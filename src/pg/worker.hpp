@@ -9,6 +9,7 @@
 #include "pg/mirror_upkeep.hpp"
 #include "pg/refetch_service.hpp"
 #include "pg/request_service.hpp"
+#include "pg/worker_network.hpp"
 
 namespace billstack::pg {
 
@@ -19,10 +20,6 @@ class Worker {
     void run();
 
   private:
-    struct Network {
-        std::unique_ptr<http::Transport> transport;
-        std::unique_ptr<stripe::Caller> caller;
-    };
     void connect_network();
     void dispatch();
     void serve_callers();
@@ -36,13 +33,11 @@ class Worker {
     bool leave_requested();
     void reload_settings();
     void wait(bool busy);
-    long wait_ms(bool busy) const;
-    void add_network_socket();
 
     SharedState &state_;
     core::SystemClock clock_;
     MirrorUpkeep upkeep_{clock_};
-    Network network_;
+    WorkerNetwork network_{clock_};
     std::unique_ptr<IntentService> intents_;
     std::unique_ptr<IntentReconcile> reconcile_;
     std::unique_ptr<RequestService> requests_;
@@ -52,8 +47,6 @@ class Worker {
     LedgerUpkeep ledger_{clock_};
     HandlerService handlers_{clock_};
     bool handlers_busy_ = false;
-    WaitEventSet *wait_set_ = nullptr;
-    std::string network_settings_; // what the transport was made from
     bool look_wanted_ = true;
     bool version_fits_ = false;
     bool version_known_ = false;
