@@ -56,9 +56,10 @@ void BackfillService::activate(OpenRun run) {
             ranges = load_or_make_ranges(run);
             transaction.commit();
         }
-        sync::WalkerOptions options;
-        options.key = open_sealed_key({run.team, run.integration, run.fingerprint, run.sealed_key});
-        options.timeout = core::Milliseconds(config::http_timeout_ms());
+        sync::BackfillOptions options;
+        options.walker.key =
+            open_sealed_key({run.team, run.integration, run.fingerprint, run.sealed_key});
+        options.walker.timeout = core::Milliseconds(config::http_timeout_ms());
         active->start_stored = run.start_known;
         active->mirror = std::make_unique<SpiMirrorStore>(MirrorTarget{
             run.integration_id, run.team, run.integration, run.schema_name, run.schema_oid});

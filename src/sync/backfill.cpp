@@ -6,13 +6,12 @@
 
 namespace billstack::sync {
 
-BackfillRun::BackfillRun(stripe::Caller &caller, const core::Clock &clock, WalkerOptions options,
+BackfillRun::BackfillRun(stripe::Caller &caller, const core::Clock &clock, BackfillOptions options,
                          std::vector<RangeSpec> ranges, bool start_known)
     : caller_(caller), clock_(clock), options_(std::move(options)),
       phase_(start_known ? Phase::copying : Phase::opening) {
     for (RangeSpec &range : ranges) {
-        walkers_.push_back(std::make_unique<RangeWalker>(
-            caller_, clock_, *range.kind, range.range_no, std::move(range.position), options_));
+        add_walker(std::move(range));
     }
 }
 
@@ -20,13 +19,18 @@ BackfillRun::~BackfillRun() {
     stop();
 }
 
+void BackfillRun::add_walker(RangeSpec range) {
+    walkers_.push_back(std::make_unique<RangeWalker>(caller_, clock_, *range.kind, range.range_no,
+                                                     std::move(range.position), options_.walker));
+}
+
 void BackfillRun::open() {
     stripe::Call call;
     call.path = "/v1/events";
     call.params.emplace_back("limit", "1");
-    call.key = options_.key;
-    call.timeout = options_.timeout;
-    call.retry = options_.retry;
+    call.key = options_.walker.key;
+    call.timeout = options_.walker.timeout;
+    call.retry = options_.walker.retry;
     opening_call_ = caller_.submit(std::move(call));
     reopen_at_.reset();
 }
@@ -154,6 +158,58 @@ void BackfillRun::stop() {
     for (auto &walker : walkers_) {
         walker->stop();
     }
+}
+
+std::optional<RangeCut> BackfillRun::next_cut() {
+    return std::nullopt;
+}
+
+void BackfillRun::cut_stored(const RangeCut &cut, std::optional<int> older_no) {
+    for (auto &walker : walkers_) {
+        if (&walker->kind() == cut.kind && walker->range_no() == cut.range_no) {
+            walker->raise_created_gte(cut.kept_gte);
+        }
+    }
+    if (older_no) {
+        add_range({cut.kind, *older_no, cut.older});
+    }
+}
+
+void BackfillRun::cut_refused(const RangeCut &) {}
+
+void BackfillRun::add_range(RangeSpec range) {
+    add_walker(std::move(range));
+    if (phase_ == Phase::finished && !fatal_) {
+        phase_ = Phase::copying;
+    }
+    advance();
+}
+
+void BackfillRun::drop_range(const stripe::Kind &kind, int range_no) {
+    auto lost = std::find_if(walkers_.begin(), walkers_.end(), [&](const auto &walker) {
+        return &walker->kind() == &kind && walker->range_no() == range_no;
+    });
+    if (lost != walkers_.end()) {
+        (*lost)->stop();
+        walkers_.erase(lost);
+        check_finished();
+    }
+}
+
+void BackfillRun::note_elsewhere(const stripe::Kind &, int) {}
+
+std::vector<BackfillRun::Wish> BackfillRun::wishes() const {
+    std::vector<Wish> wishes;
+    for (const auto &walker : walkers_) {
+        bool ended = walker->state() == RangeWalker::State::done ||
+                     walker->state() == RangeWalker::State::failed;
+        bool known = std::any_of(wishes.begin(), wishes.end(),
+                                 [&](const Wish &wish) { return wish.kind == &walker->kind(); });
+        if (!ended && !known) {
+            wishes.push_back({&walker->kind(), 1});
+        }
+    }
+    return wishes;
 }
 
 } // namespace billstack::sync

@@ -353,6 +353,14 @@ void RangeWalker::page_written() {
     advance();
 }
 
+void RangeWalker::raise_created_gte(std::int64_t created_gte) {
+    written_.created_gte = created_gte;
+    fetched_.created_gte = created_gte;
+    for (auto &page : pages_) {
+        page->after.created_gte = created_gte;
+    }
+}
+
 void RangeWalker::stop() {
     for (const auto &[id, purpose] : calls_) {
         caller_.cancel(id);

@@ -83,6 +83,8 @@ class RangeWalker {
     // the range fails.
     void page_unreadable(const std::string &reason);
     void stop(); // forgets all calls
+    // What is older than that belongs to another range now.
+    void raise_created_gte(std::int64_t created_gte);
 
   private:
     struct Purpose {

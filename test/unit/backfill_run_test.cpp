@@ -25,8 +25,8 @@ class BackfillRunTest : public test::WalkerFixture {
         std::vector<RangeSpec> ranges;
         for (const char *name : kinds)
             ranges.push_back({&kind(name), 1, {}});
-        run =
-            std::make_unique<BackfillRun>(caller, clock, options(), std::move(ranges), start_known);
+        run = std::make_unique<BackfillRun>(caller, clock, BackfillOptions{options()},
+                                            std::move(ranges), start_known);
         go_on();
     }
     void go_on() {
