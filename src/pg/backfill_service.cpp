@@ -246,12 +246,6 @@ void BackfillService::write_in_transaction(Active &active, sync::RangeWalker &wa
         if (active.gone) {
             return;
         }
-        // A page and its range's advance are lost together in a crash and read again: no wait for
-        // the disk is needed.
-        call([] {
-            (void)set_config_option("synchronous_commit", "off", PGC_USERSET, PGC_S_SESSION,
-                                    GUC_ACTION_LOCAL, true, 0, false);
-        });
         sync::ApplyReport report;
         {
             TimeLimit limit(longest_page_ms);
@@ -264,7 +258,8 @@ void BackfillService::write_in_transaction(Active &active, sync::RangeWalker &wa
         std::string object(walker.kind().name);
         advance_range(
             {active.run.id, object.c_str(), walker.range_no(), &page, report.read, report.changed});
-        transaction.commit();
+        // A page and its range's advance are lost together in a crash and read again.
+        transaction.commit_without_waiting();
     }
     active.noted[&walker].clear();
     active.write_failures.erase(&walker);
