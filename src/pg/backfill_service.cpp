@@ -59,6 +59,8 @@ void BackfillService::activate(OpenRun run) {
         sync::BackfillOptions options;
         options.walker.key =
             open_sealed_key({run.team, run.integration, run.fingerprint, run.sealed_key});
+        options.walker.account =
+            stripe::rate_account(run.account_id, run.livemode, options.walker.key->view());
         options.walker.timeout = core::Milliseconds(config::http_timeout_ms());
         active->start_stored = run.start_known;
         active->mirror = std::make_unique<SpiMirrorStore>(MirrorTarget{

@@ -8,7 +8,7 @@ constinit Statement open_runs{R"(
 SELECT r.id, i.id, i.team, i.name, i.owner_name::text, i.schema_name::text, i.schema_oid,
        i.system_identifier, i.database_oid, r.complete, r.stripe_started_at IS NOT NULL,
        r.objects, r.created_after, k.fingerprint, k.sealed,
-       i.mirror_version
+       i.mirror_version, coalesce(i.account_id, ''), i.livemode
   FROM billstack_internal.backfill_run AS r
   JOIN billstack_internal.integration AS i ON i.id = r.integration_id
   LEFT JOIN billstack_internal.sealed_key AS k
@@ -132,6 +132,8 @@ OpenRun read_run(const Rows &rows, std::uint64_t row) {
     run.fingerprint = rows.text(row, 14);
     run.sealed_key = rows.bytes(row, 15);
     run.mirror_version = rows.int32(row, 16);
+    run.account_id = rows.text(row, 17);
+    run.livemode = rows.boolean(row, 18);
     return run;
 }
 

@@ -22,6 +22,8 @@ struct OpenRun {
     std::optional<std::int64_t> created_after; // unix seconds
     std::string fingerprint;                   // of the root key that sealed the secret key
     std::string sealed_key;
+    std::string account_id; // "": not known
+    bool livemode = false;
 };
 
 std::vector<OpenRun> load_open_runs();

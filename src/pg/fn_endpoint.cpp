@@ -148,6 +148,7 @@ Endpoint create_endpoint(const Integration &integration, const stripe::Params &p
     request.path = "/v1/webhook_endpoints";
     request.params = params;
     request.key = &key;
+    request.account = rate_account_of(integration, key);
     request.idempotency_key = idempotency_key_of(integration, params);
     request.secret_answer = true;
     StripeAnswer answer = std::move(ask_stripe({request}).front());

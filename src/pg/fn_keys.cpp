@@ -47,7 +47,7 @@ std::vector<const stripe::Kind *> kinds_to_probe(const Integration &integration)
     return kinds;
 }
 
-std::vector<StripeRequest> probes(const core::SecretBytes &key,
+std::vector<StripeRequest> probes(const Integration &integration, const core::SecretBytes &key,
                                   const std::vector<const stripe::Kind *> &kinds) {
     std::vector<StripeRequest> requests(1, account_request(key));
     for (const stripe::Kind *kind : kinds) {
@@ -57,6 +57,9 @@ std::vector<StripeRequest> probes(const core::SecretBytes &key,
         request.key = &key;
         request.body_wanted = false;
         requests.push_back(std::move(request));
+    }
+    for (StripeRequest &request : requests) {
+        request.account = rate_account_of(integration, key);
     }
     return requests;
 }
@@ -262,7 +265,7 @@ BILLSTACK_SQL_FUNCTION(billstack_validate) {
     require_armed(integration);
     std::vector<const stripe::Kind *> kinds = kinds_to_probe(integration);
     core::SecretBytes key = open_secret_key(integration);
-    std::vector<StripeAnswer> answers = ask_stripe(probes(key, kinds));
+    std::vector<StripeAnswer> answers = ask_stripe(probes(integration, key, kinds));
     key.wipe();
     json::Node report = judge_probes(integration, kinds, answers);
     integration.permissions = report.dump();

@@ -194,6 +194,8 @@ void IntentReconcile::start(std::int32_t integration_id, std::vector<OpenIntent>
         options.key = open_sealed_key(
             {target.team, target.integration, target.fingerprint, target.sealed_key});
         transaction.commit();
+        options.account =
+            stripe::rate_account(target.account_id, target.livemode, options.key->view());
         options.timeout = core::Milliseconds(config::http_timeout_ms());
         search->search = std::make_unique<sync::IntentSearch>(caller_, std::move(sought), options);
         searches_.push_back(std::move(search));

@@ -212,6 +212,7 @@ void IntentService::read(Open &open) {
     stripe::Call call;
     call.path = sync::replace_id(open.kind->retrieve_path, open.row.object_id);
     call.key = open.call.key;
+    call.account = open.call.account;
     call.priority = stripe::Priority::user;
     call.timeout = open.call.timeout;
     open.call_id = caller_.submit(std::move(call));
@@ -227,6 +228,7 @@ void IntentService::search(Open &open) {
     sought.priority = stripe::Priority::user;
     sync::ReadOptions options;
     options.key = open.call.key;
+    options.account = open.call.account;
     options.timeout = open.call.timeout;
     open.search = std::make_unique<sync::IntentSearch>(caller_, std::move(sought), options);
     open.stage = Stage::searching;

@@ -55,6 +55,11 @@ VerifiedKey verify_secret_key(const core::SecretBytes &key) {
     return read_account_answer(ask_stripe(requests).at(0));
 }
 
+std::string rate_account_of(const Integration &integration, const core::SecretBytes &key) {
+    return stripe::rate_account(integration.account.id.value_or(""), integration.livemode,
+                                key.view());
+}
+
 void apply_verified_key(Integration &integration, const core::SecretBytes &key,
                         const stripe::KeyShape &shape, const VerifiedKey &verified) {
     integration.account = verified.account;

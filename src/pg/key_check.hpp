@@ -32,6 +32,9 @@ VerifiedKey verify_secret_key(const core::SecretBytes &key);
 StripeRequest account_request(const core::SecretBytes &key);
 VerifiedKey read_account_answer(const StripeAnswer &answer);
 
+// StripeRequest::account of a call with that key of the integration.
+std::string rate_account_of(const Integration &integration, const core::SecretBytes &key);
+
 // Sets the facts that follow from a verified key; its account replaces the known one.
 void apply_verified_key(Integration &integration, const core::SecretBytes &key,
                         const stripe::KeyShape &shape, const VerifiedKey &verified);

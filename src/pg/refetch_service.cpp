@@ -174,6 +174,8 @@ void RefetchService::start(DueRefetch due) {
         transaction.commit();
         sync::ReadOptions options;
         options.key = key;
+        options.account =
+            stripe::rate_account(read->target.account_id, read->target.livemode, key->view());
         options.timeout = core::Milliseconds(config::http_timeout_ms());
         read->read = std::make_unique<sync::ObjectRead>(
             caller_, *read->kind,

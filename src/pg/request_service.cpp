@@ -75,6 +75,7 @@ void RequestService::take(RequestSlot &slot) {
     stripe::Call request;
     request.key =
         std::make_shared<const core::SecretBytes>(core::SecretBytes::copy_of(reader.text()));
+    request.account = reader.text();
     request.method = reader.text();
     request.path = reader.text();
     request.idempotency_key = reader.text();

@@ -79,6 +79,7 @@ void fill(RequestSlot &slot, const StripeRequest &request) {
     SlotWriter writer(slot.request, slot_request_size);
     writer.text(request.key->view());
     slot.request_length = writer.length(); // so that the key is wiped whatever follows
+    writer.text(request.account);
     writer.text(request.method).text(request.path).text(request.idempotency_key);
     writer.number(request.body_wanted ? 1 : 0).number(request.secret_answer ? 1 : 0);
     writer.number(request.intent ? 1 : 0);

@@ -25,6 +25,7 @@ struct StripeRequest {
     std::string path;
     stripe::Params params;
     const core::SecretBytes *key = nullptr; // borrowed for the length of the call
+    std::string account;                    // stripe::rate_account(); "": not known, the key's own
     std::string idempotency_key;
     bool body_wanted = true;    // false: only the status matters, the body stays in the worker
     bool secret_answer = false; // the body holds a secret: it comes as secret_body, 64 KiB at most

@@ -1,6 +1,7 @@
 #include "pg/stripe_write.hpp"
 
 #include "pg/intent_store.hpp"
+#include "pg/key_check.hpp"
 #include "pg/mirror_answer.hpp"
 #include "pg/team_access.hpp"
 
@@ -133,6 +134,7 @@ StripeObject write_to_stripe(const Integration &integration, const StripeWrite &
     StripeRequest request = request_of(integration, write, key_of(integration, write));
     core::SecretBytes key = open_secret_key(integration);
     request.key = &key;
+    request.account = rate_account_of(integration, key);
     std::optional<MirrorAnswer> mirror;
     if (write.kind != nullptr) {
         mirror.emplace(integration, *write.kind);
@@ -163,6 +165,7 @@ std::string read_from_stripe(const Integration &integration, const std::string &
     request.path = path;
     request.params = params;
     request.key = &key;
+    request.account = rate_account_of(integration, key);
     std::optional<MirrorAnswer> mirror;
     if (kind != nullptr) {
         mirror.emplace(integration, *kind);

@@ -320,6 +320,10 @@ CallId Caller::submit(Call call) {
     check(call);
     const CallId id = state_->next_id++;
     Job job;
+    if (call.account.empty()) {
+        const std::string_view key = call.key->view();
+        call.account = rate_account("", key.find("_live_") != std::string_view::npos, key);
+    }
     job.call = std::move(call);
     job.submitted = state_->clock.mono();
     const auto place = state_->jobs.emplace(id, std::move(job)).first;

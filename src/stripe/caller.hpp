@@ -6,6 +6,7 @@
 #include "http/transport.hpp"
 #include "stripe/api_error.hpp"
 #include "stripe/form.hpp"
+#include "stripe/rate_gate.hpp"
 #include "stripe/scrub.hpp"
 #include "stripe/stripe_clock.hpp"
 
@@ -20,9 +21,6 @@ namespace billstack::stripe {
 
 using CallId = std::uint64_t;
 
-// Who waits for the answer: a user's call is never queued behind a backfill's pages.
-enum class Priority { user, background };
-
 struct RetryPolicy {
     int max_attempts = 3;            // the first one included; see should_retry() for the table
     bool retry_rate_limited = true;  // 429 after Retry-After or back-off
@@ -35,6 +33,7 @@ struct Call {
                       // encoded with encode_path_segment()
     Params params;    // query of a GET or DELETE, form body of a POST; encoded by the Caller
     std::shared_ptr<const core::SecretBytes> key;
+    std::string account;         // whose limits it counts against: rate_account()
     bool secret_answer = false;  // the body holds a secret: see CallResult::secret_body
     std::string idempotency_key; // POST: required, 255 bytes at most; the same on every attempt
     Priority priority = Priority::background;
@@ -77,7 +76,8 @@ struct CallResult {
 
 struct CallerOptions {
     std::string api_version;
-    int max_in_flight = 20; // requests on the wire; user calls may use 4 more
+    int max_in_flight = 20;   // requests on the wire; user calls may use 4 more
+    RateGate *gate = nullptr; // outlives the Caller; none: no limits
 };
 
 // Since construction.

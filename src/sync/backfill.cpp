@@ -29,6 +29,7 @@ void BackfillRun::open() {
     call.path = "/v1/events";
     call.params.emplace_back("limit", "1");
     call.key = options_.walker.key;
+    call.account = options_.walker.account;
     call.timeout = options_.walker.timeout;
     call.retry = options_.walker.retry;
     opening_call_ = caller_.submit(std::move(call));

@@ -49,6 +49,7 @@ void ChildPager::submit() {
         call.params.emplace_back("starting_after", after_id_);
     }
     call.key = options_.key;
+    call.account = options_.account;
     call.timeout = options_.timeout;
     call.retry = options_.retry;
     call_ = caller_.submit(std::move(call));

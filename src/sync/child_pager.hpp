@@ -14,6 +14,7 @@ namespace billstack::sync {
 // What every call of a read has in common.
 struct ReadOptions {
     std::shared_ptr<const core::SecretBytes> key;
+    std::string account; // stripe::rate_account()
     core::Milliseconds timeout{30000};
     stripe::RetryPolicy retry{5, true, core::Milliseconds{120000}};
     int page_size = 100;

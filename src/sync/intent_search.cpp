@@ -36,6 +36,7 @@ void IntentSearch::submit() {
         call.params.emplace_back("starting_after", after_id_);
     }
     call.key = options_.key;
+    call.account = options_.account;
     call.timeout = options_.timeout;
     call.retry = options_.retry;
     call.priority = sought_.priority;

@@ -31,6 +31,7 @@ ObjectRead::ObjectRead(stripe::Caller &caller, const stripe::Kind &kind, What wh
     stripe::Call call;
     call.path = replace_id(kind.retrieve_path, id_);
     call.key = options_.key;
+    call.account = options_.account;
     call.timeout = options_.timeout;
     call.retry = options_.retry;
     call_ = caller_.submit(std::move(call));

@@ -108,6 +108,7 @@ void RangeWalker::submit_list_page() {
     stripe::Call call;
     call.path = std::string(walked_.list_path);
     call.key = options_.key;
+    call.account = options_.account;
     call.retry = options_.retry;
     call.timeout = options_.timeout;
     call.params.emplace_back("limit", std::to_string(options_.page_size));
@@ -130,6 +131,7 @@ void RangeWalker::submit_child_page(PendingPage &page, const stripe::ChildList &
     stripe::Call call;
     call.path = replace_id(list.more_path, parent_id);
     call.key = options_.key;
+    call.account = options_.account;
     call.retry = options_.retry;
     call.timeout = options_.timeout;
     if (!list.more_param.empty()) {
