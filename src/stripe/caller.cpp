@@ -241,6 +241,7 @@ CallResult Caller::State::result_of(CallId id, const Job &job, http::Response &r
     result.status = status_of(response);
     result.http_status = response.status;
     result.attempts = job.attempts;
+    result.latency = std::chrono::duration_cast<core::Milliseconds>(clock.mono() - job.sent);
     result.failure_text = harmless_text(response.failure_text);
     result.too_large = response.failure == http::Failure::too_large;
     if (const std::string *request_id = response.header("request-id"))

@@ -63,6 +63,7 @@ struct CallResult {
     bool too_large = false;   // bad_answer because of its size
     bool replayed = false;    // Stripe has repeated its first answer to the idempotency key
     int attempts = 0;
+    core::Milliseconds latency{0}; // of the last attempt: from sending it to its answer
     // The window in which Stripe read the state, unix seconds on Stripe's clock (sync.md section
     // 2): window_start is at or before the moment the last attempt was sent, window_end at or after
     // the moment it was answered. 0/0 when unknown.

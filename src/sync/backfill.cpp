@@ -77,8 +77,8 @@ void BackfillRun::advance() {
     if (phase_ != Phase::copying) {
         return;
     }
-    for (auto &walker : walkers_) {
-        walker->advance();
+    for (std::size_t i = 0; i < walkers_.size(); ++i) { // the budget's room goes round
+        walkers_[(turn_ + i) % walkers_.size()]->advance();
     }
     check_finished();
 }
@@ -99,6 +99,10 @@ void BackfillRun::on_result(stripe::CallResult result) {
             continue;
         }
         walker->on_result(std::move(result));
+        cut_may_help_ = true;
+        if (!first_answer_) {
+            first_answer_ = clock_.mono();
+        }
         if (walker->state() == RangeWalker::State::failed &&
             walker->error_code() == core::Code::stripe_key_rejected) {
             fatal_ = core::Error(core::Code::stripe_key_rejected, walker->error());
@@ -142,13 +146,18 @@ bool BackfillRun::has_ready() const {
 
 std::optional<core::MonoTime> BackfillRun::next_retry() const {
     std::optional<core::MonoTime> earliest = reopen_at_;
+    bool starved = false;
     for (const auto &walker : walkers_) {
         auto at = walker->retry_at();
         if (at && (!earliest || *at < *earliest)) {
             earliest = at;
         }
+        if (walker->starved()) {
+            starved = true;
+        }
     }
-    return earliest;
+    bool room = starved && options_.walker.budget->has_room();
+    return room ? std::optional(clock_.mono()) : earliest;
 }
 
 void BackfillRun::stop() {
@@ -160,23 +169,6 @@ void BackfillRun::stop() {
         walker->stop();
     }
 }
-
-std::optional<RangeCut> BackfillRun::next_cut() {
-    return std::nullopt;
-}
-
-void BackfillRun::cut_stored(const RangeCut &cut, std::optional<int> older_no) {
-    for (auto &walker : walkers_) {
-        if (&walker->kind() == cut.kind && walker->range_no() == cut.range_no) {
-            walker->raise_created_gte(cut.kept_gte);
-        }
-    }
-    if (older_no) {
-        add_range({cut.kind, *older_no, cut.older});
-    }
-}
-
-void BackfillRun::cut_refused(const RangeCut &) {}
 
 void BackfillRun::add_range(RangeSpec range) {
     add_walker(std::move(range));
@@ -195,22 +187,6 @@ void BackfillRun::drop_range(const stripe::Kind &kind, int range_no) {
         walkers_.erase(lost);
         check_finished();
     }
-}
-
-void BackfillRun::note_elsewhere(const stripe::Kind &, int) {}
-
-std::vector<BackfillRun::Wish> BackfillRun::wishes() const {
-    std::vector<Wish> wishes;
-    for (const auto &walker : walkers_) {
-        bool ended = walker->state() == RangeWalker::State::done ||
-                     walker->state() == RangeWalker::State::failed;
-        bool known = std::any_of(wishes.begin(), wishes.end(),
-                                 [&](const Wish &wish) { return wish.kind == &walker->kind(); });
-        if (!ended && !known) {
-            wishes.push_back({&walker->kind(), 1});
-        }
-    }
-    return wishes;
 }
 
 } // namespace billstack::sync

@@ -6,9 +6,10 @@
 // the owner of the table stores it and tells what came of it. Several workers may each have a run
 // of the same backfill, with ranges of their own.
 #pragma once
+#include "sync/range_split.hpp"
 #include "sync/range_walker.hpp"
 
-#include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -100,6 +101,16 @@ class BackfillRun {
     std::vector<Wish> wishes() const;
 
   private:
+    // The walkers of one kind, as the rule of cuts sees them.
+    struct KindView {
+        const stripe::Kind *kind = nullptr;
+        std::vector<RangeWalker *> walkers;
+        KindPieces pieces;
+    };
+    std::vector<KindView> views() const;
+    static Piece piece_of(const RangeWalker &walker);
+    SplitRules split_rules() const;
+    bool may_judge() const;
     void add_walker(RangeSpec range);
     void open();
     void on_opened(const stripe::CallResult &result);
@@ -116,6 +127,10 @@ class BackfillRun {
     std::string opening_error_;
     std::vector<std::unique_ptr<RangeWalker>> walkers_;
     std::size_t turn_ = 0;
+    std::map<const stripe::Kind *, int> elsewhere_;
+    std::map<const stripe::Kind *, core::MonoTime> refused_; // no cut before
+    std::optional<core::MonoTime> first_answer_;
+    bool cut_may_help_ = false; // something has changed since a cut was looked for in vain
     std::optional<core::Error> fatal_;
 };
 

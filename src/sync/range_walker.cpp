@@ -28,6 +28,13 @@ void add_query(stripe::Params &params, std::string_view query) {
     }
 }
 
+std::optional<std::int64_t> created_of(const std::vector<json::ObjectSpan> &objects,
+                                       std::string_view id) {
+    auto found = std::find_if(objects.rbegin(), objects.rend(),
+                              [&](const json::ObjectSpan &object) { return object.id == id; });
+    return found == objects.rend() ? std::nullopt : found->created;
+}
+
 std::string replace_id(std::string_view pattern, const std::string &id) {
     std::string path(pattern);
     std::size_t at = path.find("{id}");
@@ -90,6 +97,12 @@ RangeWalker::RangeWalker(stripe::Caller &caller, const core::Clock &clock, const
       walked_(kind.list_parent != nullptr ? *kind.list_parent : kind), range_no_(range_no),
       options_(std::move(options)), written_(position), fetched_(std::move(position)) {}
 
+RangeWalker::~RangeWalker() {
+    stop();
+    pages_.clear();
+    settle();
+}
+
 std::optional<core::MonoTime> RangeWalker::retry_at() const {
     return state_ == State::waiting ? std::optional(retry_at_) : put_off_until_;
 }
@@ -98,10 +111,34 @@ void RangeWalker::advance() {
     if (state_ == State::waiting && clock_.mono() >= retry_at_) {
         state_ = State::walking;
     }
-    if (state_ == State::walking && !list_call_open_ && !all_fetched_ &&
-        static_cast<int>(pages_.size()) < options_.pages_ahead) {
+    if (may_fetch() && options_.budget->has_room()) {
         submit_list_page();
     }
+    submit_child_pages();
+    settle();
+}
+
+bool RangeWalker::may_fetch() const {
+    return state_ == State::walking && !list_call_open_ && !all_fetched_ &&
+           static_cast<int>(pages_.size()) < options_.pages_ahead;
+}
+
+bool RangeWalker::starved() const {
+    return may_fetch() && !options_.budget->has_room();
+}
+
+// What this walker holds, as the budget knows it.
+void RangeWalker::settle() {
+    std::size_t held = list_call_open_ ? page_bytes_ : 0;
+    for (const auto &page : pages_) {
+        held += page->bytes;
+    }
+    int moving = static_cast<int>(calls_.size());
+    moving += put_off_until_ ? 0 : static_cast<int>(pages_.size());
+    options_.budget->held += held - budget_held_;
+    options_.budget->moving += moving - budget_moving_;
+    budget_held_ = held;
+    budget_moving_ = moving;
 }
 
 void RangeWalker::submit_list_page() {
@@ -126,23 +163,42 @@ void RangeWalker::submit_list_page() {
     list_call_open_ = true;
 }
 
-void RangeWalker::submit_child_page(PendingPage &page, const stripe::ChildList &list,
-                                    const std::string &parent_id, const std::string &after_id) {
+void RangeWalker::want_child_page(PendingPage &page, const stripe::ChildList &list,
+                                  std::string parent_id, std::string after_id) {
+    wanted_.push_back({&page, &list, std::move(parent_id), std::move(after_id)});
+    ++page.open_calls;
+}
+
+// A page may need hundreds of them: some at a time. Those of the oldest page always go on, for it
+// is what makes room.
+void RangeWalker::submit_child_pages() {
+    while (!wanted_.empty() && static_cast<int>(calls_.size()) < options_.most_children) {
+        Wanted wanted = std::move(wanted_.front());
+        if (wanted.page != pages_.front().get() && !options_.budget->has_room()) {
+            wanted_.push_front(std::move(wanted));
+            return;
+        }
+        wanted_.pop_front();
+        submit_child_page(wanted);
+    }
+}
+
+void RangeWalker::submit_child_page(const Wanted &wanted) {
+    const stripe::ChildList &list = *wanted.list;
     stripe::Call call;
-    call.path = replace_id(list.more_path, parent_id);
+    call.path = replace_id(list.more_path, wanted.parent_id);
     call.key = options_.key;
     call.account = options_.account;
     call.retry = options_.retry;
     call.timeout = options_.timeout;
     if (!list.more_param.empty()) {
-        call.params.emplace_back(list.more_param, parent_id);
+        call.params.emplace_back(list.more_param, wanted.parent_id);
     }
     call.params.emplace_back("limit", std::to_string(options_.page_size));
-    if (!after_id.empty()) {
-        call.params.emplace_back("starting_after", after_id);
+    if (!wanted.after_id.empty()) {
+        call.params.emplace_back("starting_after", wanted.after_id);
     }
-    calls_.emplace(caller_.submit(std::move(call)), Purpose{&page, &list, parent_id});
-    ++page.open_calls;
+    calls_.emplace(caller_.submit(std::move(call)), Purpose{wanted.page, &list, wanted.parent_id});
 }
 
 void RangeWalker::on_result(stripe::CallResult result) {
@@ -176,40 +232,93 @@ void RangeWalker::on_result(stripe::CallResult result) {
 
 void RangeWalker::accept_list_page(stripe::CallResult &result) {
     auto page = std::make_unique<PendingPage>();
+    page->bytes = result.body.size();
     page->fetched =
         read_page(walked_, std::move(result.body), AsOf{result.window_start, result.window_end});
-    const json::ListPage &list = page->fetched->page;
-    check_progress(list, fetched_.cursor);
-    page->after = fetched_;
-    if (!list.objects().empty()) {
-        page->newest_created = list.objects().front().created;
-        page->after.cursor = list.objects().back().id;
-        page->after.cursor_created = list.objects().back().created;
+    check_progress(page->fetched->page, fetched_.cursor);
+    page_bytes_ = page->bytes;
+    ++list_pages_;
+    double seconds = static_cast<double>(result.latency.count()) / 1000;
+    latency_ = latency_ == 0 ? std::max(seconds, 0.001) : latency_ + (seconds - latency_) / 8;
+    bool more = page->fetched->page.has_more();
+    bool cut = drop_older(*page->fetched);
+    error_.clear();
+    const std::vector<Row> &rows = page->fetched->rows;
+    if (rows.empty() && cut && more) {
+        return; // asked once more, with the new bound: the order of a list is not relied upon
     }
-    page->last = !list.has_more() || list.objects().empty();
+    page->after = fetched_;
+    if (!rows.empty()) {
+        note_sight(*page->fetched);
+        const std::vector<json::ObjectSpan> &objects = page->fetched->page.objects();
+        page->newest_created = objects.front().created;
+        page->after.cursor = rows.back().id;
+        page->after.cursor_created = created_of(objects, rows.back().id);
+    }
+    page->last = !more;
     fetched_ = page->after;
     all_fetched_ = page->last;
-    error_.clear();
     pages_.push_back(std::move(page));
-    submit_child_pages(*pages_.back());
+    want_child_pages(*pages_.back());
     if (all_fetched_) {
         state_ = State::exhausted;
     }
 }
 
-void RangeWalker::submit_child_pages(PendingPage &added) {
+// The request may have been sent before the range lost its older part. True: there was such a part.
+bool RangeWalker::drop_older(FetchedPage &fetched) const {
+    if (!kind_.filters_by_created || !fetched_.created_gte) {
+        return false;
+    }
+    const std::vector<json::ObjectSpan> &objects = fetched.page.objects();
+    std::vector<std::size_t> place(objects.size()); // of those that stay
+    std::size_t kept = 0;
+    for (std::size_t i = 0; i < objects.size(); ++i) {
+        bool older = objects[i].created && *objects[i].created < *fetched_.created_gte;
+        place[i] = older ? objects.size() : kept;
+        if (!older) {
+            fetched.rows[kept++] = fetched.rows[i];
+        }
+    }
+    if (kept == objects.size()) {
+        return false;
+    }
+    fetched.rows.resize(kept);
+    std::erase_if(fetched.parents,
+                  [&](const auto &parent) { return place[parent.parent] == objects.size(); });
+    for (ParentLists &parent : fetched.parents) {
+        parent.parent = place[parent.parent];
+    }
+    return true;
+}
+
+void RangeWalker::note_sight(const FetchedPage &fetched) {
+    std::optional<std::int64_t> newest;
+    std::optional<std::int64_t> oldest;
+    for (const json::ObjectSpan &object : fetched.page.objects()) {
+        if (object.created) {
+            newest = std::max(newest.value_or(*object.created), *object.created);
+            oldest = std::min(oldest.value_or(*object.created), *object.created);
+        }
+    }
+    if (newest) {
+        sight_.add_page(*newest, *oldest, static_cast<int>(fetched.page.objects().size()));
+    }
+}
+
+void RangeWalker::want_child_pages(PendingPage &added) {
     if (const stripe::ChildList *list = stripe::parent_list(kind_)) {
         added.fetched->only_list = list;
         for (const Row &row : added.fetched->rows) {
-            submit_child_page(added, *list, std::string(row.id), "");
+            want_child_page(added, *list, std::string(row.id), "");
         }
         return;
     }
     for (const ParentLists &parent : added.fetched->parents) {
         for (const ChildRows &rows : parent.lists) {
             if (rows.has_more) {
-                submit_child_page(added, *rows.list, std::string(rows.parent_id),
-                                  rows.rows.empty() ? "" : std::string(rows.rows.back().id));
+                want_child_page(added, *rows.list, std::string(rows.parent_id),
+                                rows.rows.empty() ? "" : std::string(rows.rows.back().id));
             }
         }
     }
@@ -220,15 +329,17 @@ void RangeWalker::accept_child_page(const Purpose &purpose, stripe::CallResult &
     child->list = purpose.list;
     child->parent_id = purpose.parent_id;
     child->as_of = AsOf{result.window_start, result.window_end};
+    std::size_t bytes = result.body.size();
     child->page = json::ListPage::parse(std::move(result.body));
     check_progress(child->page, "");
     for (const json::ObjectSpan &object : child->page.objects()) {
         child->rows.push_back(Row{object.id, object.raw, digest_of(object.raw)});
     }
     if (child->page.has_more() && !child->rows.empty()) {
-        submit_child_page(*purpose.page, *purpose.list, purpose.parent_id,
-                          std::string(child->rows.back().id));
+        want_child_page(*purpose.page, *purpose.list, purpose.parent_id,
+                        std::string(child->rows.back().id));
     }
+    purpose.page->bytes += bytes;
     purpose.page->fetched->more.push_back(std::move(child));
 }
 
@@ -272,6 +383,7 @@ core::Milliseconds RangeWalker::put_off(std::string reason) {
     auto delay = std::chrono::seconds(std::min(30, 1 << std::min(put_offs_++, 5)));
     put_off_until_ = clock_.mono() + delay;
     error_ = std::move(reason);
+    settle();
     return delay;
 }
 
@@ -330,6 +442,7 @@ void RangeWalker::drop_unwritten() {
     if (state_ == State::exhausted) {
         state_ = State::walking;
     }
+    settle();
 }
 
 PendingPage *RangeWalker::ready_page() {
@@ -368,6 +481,7 @@ void RangeWalker::stop() {
         caller_.cancel(id);
     }
     calls_.clear();
+    wanted_.clear();
 }
 
 } // namespace billstack::sync

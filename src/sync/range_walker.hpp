@@ -11,10 +11,15 @@
 //
 // A cursor whose object was deleted is refused by Stripe; the range then starts again at the second
 // of the last object seen, and rows that are already there are recognised as unchanged.
+//
+// The range may lose its older part to another one at any time (raise_created_gte); what an answer
+// on its way brings of that part is left to its owner.
 #pragma once
 #include "core/error.hpp"
 #include "stripe/caller.hpp"
 #include "sync/apply.hpp"
+#include "sync/page_budget.hpp"
+#include "sync/range_sight.hpp"
 
 #include <deque>
 #include <map>
@@ -37,7 +42,8 @@ struct PendingPage {
     RangePosition after;
     std::optional<std::int64_t> newest_created;
     bool last = false;  // nothing is left of the range
-    int open_calls = 0; // child pages still on their way
+    int open_calls = 0; // child pages still to come
+    std::size_t bytes = 0;
 };
 
 struct WalkerOptions {
@@ -46,7 +52,9 @@ struct WalkerOptions {
     core::Milliseconds timeout{30000};
     stripe::RetryPolicy retry{5, true, core::Milliseconds{120000}};
     int page_size = 100;
-    int pages_ahead = 2; // fetched and not yet written, at most
+    int pages_ahead = 2;    // fetched and not yet written, at most
+    int most_children = 16; // calls for child pages at once
+    std::shared_ptr<PageBudget> budget = std::make_shared<PageBudget>();
 };
 
 // text, followed by Stripe's own words or the transport's, and the request id to quote to Stripe.
@@ -58,6 +66,9 @@ class RangeWalker {
 
     RangeWalker(stripe::Caller &caller, const core::Clock &clock, const stripe::Kind &kind,
                 int range_no, RangePosition position, WalkerOptions options);
+    ~RangeWalker();
+    RangeWalker(const RangeWalker &) = delete;
+    RangeWalker &operator=(const RangeWalker &) = delete;
 
     const stripe::Kind &kind() const { return kind_; }
     int range_no() const { return range_no_; }
@@ -87,16 +98,39 @@ class RangeWalker {
     // What is older than that belongs to another range now.
     void raise_created_gte(std::int64_t created_gte);
 
+    // For the estimate of what is left, see range_split.hpp.
+    const RangeSight &sight() const { return sight_; }
+    const RangePosition &fetched() const { return fetched_; } // where the next list page starts
+    bool list_in_flight() const { return list_call_open_; }
+    bool all_fetched() const { return all_fetched_ || state_ == State::done; }
+    std::int64_t list_pages() const { return list_pages_; } // answered
+    // Seconds a list page takes on the wire, smoothed; 0 before the first.
+    double latency() const { return latency_; }
+    bool starved() const; // only the budget keeps a list page from being asked for
+
   private:
     struct Purpose {
         PendingPage *page = nullptr; // null: the call is for the next list page
         const stripe::ChildList *list = nullptr;
         std::string parent_id;
     };
+    // A child page that is still to be asked for.
+    struct Wanted {
+        PendingPage *page;
+        const stripe::ChildList *list;
+        std::string parent_id;
+        std::string after_id;
+    };
+    bool may_fetch() const;
     void submit_list_page();
-    void submit_child_page(PendingPage &page, const stripe::ChildList &list,
-                           const std::string &parent_id, const std::string &after_id);
-    void submit_child_pages(PendingPage &added);
+    void want_child_page(PendingPage &page, const stripe::ChildList &list, std::string parent_id,
+                         std::string after_id);
+    void want_child_pages(PendingPage &added);
+    void submit_child_page(const Wanted &wanted);
+    void submit_child_pages();
+    bool drop_older(FetchedPage &fetched) const;
+    void note_sight(const FetchedPage &fetched);
+    void settle(); // with the budget
     void accept_list_page(stripe::CallResult &result);
     void accept_child_page(const Purpose &purpose, stripe::CallResult &result);
     void on_failure(const Purpose &purpose, const stripe::CallResult &result);
@@ -115,6 +149,12 @@ class RangeWalker {
     State state_ = State::walking;
     RangePosition written_; // what the table holds
     RangePosition fetched_; // where the next list page starts
+    RangeSight sight_;
+    std::int64_t list_pages_ = 0;
+    double latency_ = 0;
+    std::size_t page_bytes_ = std::size_t{256} << 10; // of the last list page, guessed at first
+    std::size_t budget_held_ = 0;                     // of ours in the budget
+    int budget_moving_ = 0;
     bool list_call_open_ = false;
     bool all_fetched_ = false;
     int failures_ = 0; // since the last page was written
@@ -126,6 +166,7 @@ class RangeWalker {
     core::Code error_code_ = core::Code::internal;
     std::deque<std::unique_ptr<PendingPage>> pages_;
     std::map<stripe::CallId, Purpose> calls_;
+    std::deque<Wanted> wanted_;
 };
 
 } // namespace billstack::sync
