@@ -110,7 +110,7 @@ class BackfillRun {
     std::vector<KindView> views() const;
     static Piece piece_of(const RangeWalker &walker);
     SplitRules split_rules() const;
-    bool may_judge() const;
+    bool may_judge();
     void add_walker(RangeSpec range);
     void open();
     void on_opened(const stripe::CallResult &result);
@@ -130,6 +130,7 @@ class BackfillRun {
     std::map<const stripe::Kind *, int> elsewhere_;
     std::map<const stripe::Kind *, core::MonoTime> refused_; // no cut before
     std::optional<core::MonoTime> first_answer_;
+    bool may_judge_ = false;
     bool cut_may_help_ = false; // something has changed since a cut was looked for in vain
     std::optional<core::Error> fatal_;
 };

@@ -21,6 +21,7 @@ Piece BackfillRun::piece_of(const RangeWalker &walker) {
     Piece piece;
     piece.gte = at.created_gte;
     piece.lte = at.created_lte;
+    piece.began = walker.began();
     piece.reached = at.cursor.empty() ? std::nullopt : at.cursor_created;
     piece.fetched = walker.all_fetched() || walker.state() == State::failed;
     piece.in_flight = walker.list_in_flight();
@@ -84,14 +85,14 @@ SplitRules BackfillRun::split_rules() const {
 }
 
 // The first pages come together, and each tells something of the others.
-bool BackfillRun::may_judge() const {
-    if (!first_answer_) {
-        return false;
+bool BackfillRun::may_judge() {
+    if (!may_judge_ && first_answer_) {
+        bool all = std::all_of(walkers_.begin(), walkers_.end(), [](const auto &walker) {
+            return walker->list_pages() > 0 || walker->state() != RangeWalker::State::walking;
+        });
+        may_judge_ = all || clock_.mono() >= *first_answer_ + core::Milliseconds(50);
     }
-    bool all = std::all_of(walkers_.begin(), walkers_.end(), [](const auto &walker) {
-        return walker->list_pages() > 0 || walker->state() != RangeWalker::State::walking;
-    });
-    return all || clock_.mono() >= *first_answer_ + core::Milliseconds(50);
+    return may_judge_;
 }
 
 std::optional<RangeCut> BackfillRun::next_cut() {

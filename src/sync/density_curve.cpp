@@ -7,10 +7,10 @@ namespace billstack::sync {
 
 namespace {
 
-// Accounts grow: half way between none and the same at the start.
-constexpr double density_at_start = 0.35;
+// Accounts grow, but what is thought too old to hold much costs more than an empty piece.
+constexpr double density_at_start = 0.7;
 constexpr double least_density = 1e-9;
-constexpr double steepest = 8; // of the logarithms, between two points
+constexpr double steepest = 12; // of the logarithms, between two points
 
 // Objects between two points, dt apart.
 double between(double a, double b, double dt) {

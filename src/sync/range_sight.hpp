@@ -13,6 +13,7 @@ namespace billstack::sync {
 struct DensityPoint {
     double time = 0;
     double density = 0;
+    bool operator==(const DensityPoint &) const = default;
 };
 
 class RangeSight {

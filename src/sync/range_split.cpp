@@ -9,11 +9,14 @@ namespace billstack::sync {
 
 namespace {
 
+constexpr double least_gap = 50; // objects that would be there if it were none
+
 constexpr double spare = 1.15;       // chains are late now and then, and latencies vary
 constexpr double least_pages = 3;    // left of a piece beside what is in flight
-constexpr double farthest = 40;      // times what was seen: no estimate goes beyond
+constexpr double farthest = 100;     // times what was seen: no estimate goes beyond
 constexpr double waste_at_first = 3; // requests
 constexpr double waste_of_pages = 0.015;
+constexpr double waste_farthest = 2;
 
 double start_of(const KindPieces &kind, const SplitRules &rules) {
     double start = static_cast<double>(rules.likely_start);
@@ -29,10 +32,26 @@ double start_of(const KindPieces &kind, const SplitRules &rules) {
     return oldest > start ? start : oldest - (newest - oldest) / 10 - 1;
 }
 
+// A stretch without objects, as an empty piece or one that begins far above its first object shows.
+void add_gap(std::vector<DensityPoint> &points, double from, double to) {
+    if (to > from) {
+        double density = 1 / (to - from);
+        points.push_back({from, density});
+        points.push_back({to, density});
+    }
+}
+
 DensityCurve curve_of(const KindPieces &kind, double start) {
     std::vector<DensityPoint> points;
     for (const Piece &piece : kind.pieces) {
+        std::optional<double> upper;
+        if (piece.began) {
+            upper = static_cast<double>(*piece.began);
+        }
         if (piece.sight.empty()) {
+            if (piece.fetched && upper) {
+                add_gap(points, piece.gte ? static_cast<double>(*piece.gte) : start, *upper);
+            }
             continue;
         }
         DensityPoint top = *piece.sight.top();
@@ -40,6 +59,10 @@ DensityCurve curve_of(const KindPieces &kind, double start) {
         points.push_back(top);
         if (bottom.time < top.time) {
             points.push_back(bottom);
+        }
+        double newest = static_cast<double>(piece.sight.newest()) + 1;
+        if (upper && (*upper - newest) * top.density > least_gap) {
+            add_gap(points, newest, *upper);
         }
     }
     return DensityCurve(std::move(points), start);
@@ -107,13 +130,15 @@ double least_time(const std::vector<Estimate> &estimates, const SplitRules &rule
 
 int most_chains(const KindPieces &kind, const SplitRules &rules) {
     double rate = std::min(rules.endpoint_rate, rules.total_rate);
-    return static_cast<int>(std::ceil(rate * kind.latency * spare)) + 1;
+    return static_cast<int>(std::ceil(rate * kind.latency * spare));
 }
 
 bool may_waste(const Estimate &estimate) {
     double seen = estimate.seen / estimate.page();
     double spent = static_cast<double>(estimate.kind->requests) - seen + 0.5 * estimate.chains;
-    return spent + 0.5 <= waste_at_first + waste_of_pages * (seen + estimate.pages);
+    // What is left is believed as far as a few times what was seen.
+    double pages = seen + std::min(estimate.pages, waste_farthest * seen);
+    return spent + 0.5 <= waste_at_first + waste_of_pages * pages;
 }
 
 double chain_time(const Estimate &estimate, std::size_t piece) {

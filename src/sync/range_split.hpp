@@ -18,6 +18,7 @@ namespace billstack::sync {
 struct Piece {
     std::optional<std::int64_t> gte;
     std::optional<std::int64_t> lte;
+    std::optional<std::int64_t> began;   // where reading began here; nullopt: at an open end
     std::optional<std::int64_t> reached; // created of the last object fetched
     bool fetched = false;                // its end has been read
     bool in_flight = false;              // a list page is on its way
@@ -44,6 +45,7 @@ struct SplitChoice {
     std::size_t kind = 0;
     std::size_t piece = 0;
     std::int64_t kept_gte = 0; // the newer piece keeps this second and what is newer
+    bool operator==(const SplitChoice &) const = default;
 };
 
 // nullopt: no cut is worth its cost now.

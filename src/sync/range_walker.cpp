@@ -95,12 +95,12 @@ RangeWalker::RangeWalker(stripe::Caller &caller, const core::Clock &clock, const
                          int range_no, RangePosition position, WalkerOptions options)
     : caller_(caller), clock_(clock), kind_(kind),
       walked_(kind.list_parent != nullptr ? *kind.list_parent : kind), range_no_(range_no),
-      options_(std::move(options)), written_(position), fetched_(std::move(position)) {}
+      options_(std::move(options)), written_(position), fetched_(std::move(position)),
+      began_(fetched_.cursor.empty() ? fetched_.created_lte : fetched_.cursor_created) {}
 
 RangeWalker::~RangeWalker() {
-    stop();
     pages_.clear();
-    settle();
+    stop();
 }
 
 std::optional<core::MonoTime> RangeWalker::retry_at() const {
@@ -433,16 +433,14 @@ void RangeWalker::fail(core::Code code, std::string reason) {
 }
 
 void RangeWalker::drop_unwritten() {
-    stop();
     pages_.clear();
     put_off_until_.reset();
+    stop();
     fetched_ = written_;
-    list_call_open_ = false;
     all_fetched_ = false;
     if (state_ == State::exhausted) {
         state_ = State::walking;
     }
-    settle();
 }
 
 PendingPage *RangeWalker::ready_page() {
@@ -482,6 +480,8 @@ void RangeWalker::stop() {
     }
     calls_.clear();
     wanted_.clear();
+    list_call_open_ = false;
+    settle();
 }
 
 } // namespace billstack::sync

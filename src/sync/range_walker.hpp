@@ -101,6 +101,8 @@ class RangeWalker {
     // For the estimate of what is left, see range_split.hpp.
     const RangeSight &sight() const { return sight_; }
     const RangePosition &fetched() const { return fetched_; } // where the next list page starts
+    // Where it began to read, unix seconds; nullopt: at the newest object there is.
+    std::optional<std::int64_t> began() const { return began_; }
     bool list_in_flight() const { return list_call_open_; }
     bool all_fetched() const { return all_fetched_ || state_ == State::done; }
     std::int64_t list_pages() const { return list_pages_; } // answered
@@ -149,6 +151,7 @@ class RangeWalker {
     State state_ = State::walking;
     RangePosition written_; // what the table holds
     RangePosition fetched_; // where the next list page starts
+    std::optional<std::int64_t> began_;
     RangeSight sight_;
     std::int64_t list_pages_ = 0;
     double latency_ = 0;
