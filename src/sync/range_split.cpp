@@ -9,14 +9,15 @@ namespace billstack::sync {
 
 namespace {
 
-constexpr double least_gap = 50; // objects that would be there if it were none
-
-constexpr double spare = 1.15;       // chains are late now and then, and latencies vary
-constexpr double least_pages = 3;    // left of a piece beside what is in flight
-constexpr double farthest = 100;     // times what was seen: no estimate goes beyond
-constexpr double waste_at_first = 3; // requests
-constexpr double waste_of_pages = 0.015;
-constexpr double waste_farthest = 2;
+// Found by test/unit/range_schedule_test.cpp.
+constexpr double spare = 1.1;        // chains are late now and then, and latencies vary
+constexpr double sooner = 0.9;       // other kinds end before the longest one
+constexpr double least_pages = 3;    // left of a piece beside what is in flight, to be cut
+constexpr double farthest = 300;     // times what was seen: no estimate goes beyond
+constexpr double least_gap = 50;     // objects that would be there if it were no gap
+constexpr double waste_at_first = 3; // requests of a kind beyond its pages
+constexpr double waste_a_page = 0.015;
+constexpr double waste_farthest = 2; // times what was seen, as far as waste is concerned
 
 double start_of(const KindPieces &kind, const SplitRules &rules) {
     double start = static_cast<double>(rules.likely_start);
@@ -118,15 +119,24 @@ Estimate::Estimate(const KindPieces &given, const SplitRules &rules)
 }
 
 // Seconds that the limits make the rest take, at least.
-double least_time(const std::vector<Estimate> &estimates, const SplitRules &rules) {
-    double all = 0;
-    double longest = 0;
-    for (const Estimate &estimate : estimates) {
-        all += estimate.pages;
-        longest = std::max(longest, estimate.pages / rules.endpoint_rate);
+class LeastTime {
+  public:
+    LeastTime(const std::vector<Estimate> &estimates, const SplitRules &rules) : rules_(rules) {
+        for (const Estimate &estimate : estimates) {
+            all_ += estimate.pages / rules.total_rate;
+            longest_ = std::max(longest_, estimate.pages / rules.endpoint_rate);
+        }
     }
-    return std::max(longest, all / rules.total_rate);
-}
+    // Kinds beside the longest end a little sooner, so that they are never what is waited for.
+    double of(const Estimate &estimate) const {
+        return std::max({estimate.pages / rules_.endpoint_rate, all_, longest_ * sooner});
+    }
+
+  private:
+    const SplitRules &rules_;
+    double longest_ = 0; // of the kinds
+    double all_ = 0;
+};
 
 int most_chains(const KindPieces &kind, const SplitRules &rules) {
     double rate = std::min(rules.endpoint_rate, rules.total_rate);
@@ -138,7 +148,7 @@ bool may_waste(const Estimate &estimate) {
     double spent = static_cast<double>(estimate.kind->requests) - seen + 0.5 * estimate.chains;
     // What is left is believed as far as a few times what was seen.
     double pages = seen + std::min(estimate.pages, waste_farthest * seen);
-    return spent + 0.5 <= waste_at_first + waste_of_pages * pages;
+    return spent + 0.5 <= waste_at_first + waste_a_page * pages;
 }
 
 double chain_time(const Estimate &estimate, std::size_t piece) {
@@ -181,11 +191,12 @@ int parts_of(double time, double least) {
 
 std::optional<SplitChoice> choose_cut(std::span<const KindPieces> kinds, const SplitRules &rules) {
     std::vector<Estimate> estimates = estimates_of(kinds, rules);
-    double least = least_time(estimates, rules);
+    LeastTime times(estimates, rules);
     std::optional<SplitChoice> best;
     double longest = 0;
     for (std::size_t k = 0; k < kinds.size(); ++k) {
         const Estimate &estimate = estimates[k];
+        double least = times.of(estimate);
         int room = most_chains(kinds[k], rules) - estimate.chains;
         if (!kinds[k].may_cut || kinds[k].latency <= 0 || room <= 0 || !may_waste(estimate)) {
             continue;
@@ -209,7 +220,7 @@ std::optional<SplitChoice> choose_cut(std::span<const KindPieces> kinds, const S
 
 std::vector<int> wanted_chains(std::span<const KindPieces> kinds, const SplitRules &rules) {
     std::vector<Estimate> estimates = estimates_of(kinds, rules);
-    double least = least_time(estimates, rules);
+    LeastTime times(estimates, rules);
     std::vector<int> wanted;
     for (std::size_t k = 0; k < kinds.size(); ++k) {
         const Estimate &estimate = estimates[k];
@@ -217,6 +228,7 @@ std::vector<int> wanted_chains(std::span<const KindPieces> kinds, const SplitRul
             wanted.push_back(0);
             continue;
         }
+        double least = times.of(estimate);
         double time = estimate.pages * kinds[k].latency * spare;
         int chains = kinds[k].latency > 0 && least > 0 ? parts_of(time, least) : 1;
         wanted.push_back(
