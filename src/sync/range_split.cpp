@@ -167,9 +167,10 @@ std::optional<std::int64_t> place_of_cut(const Estimate &estimate, std::size_t i
     kept = std::max(kept, flying + estimate.page() / 2);
     auto second = static_cast<std::int64_t>(
         std::ceil(estimate.curve.time_of(unread->from, unread->to, kept)));
-    // What has been fetched stays whole, and the older part must hold a second at least.
+    // What has been fetched stays whole, the older part must hold a second at least, and Stripe
+    // counts from 1970.
     std::int64_t upper = piece.reached ? *piece.reached : *piece.lte;
-    if (second > upper || (piece.gte && second <= *piece.gte)) {
+    if (second < 1 || second > upper || (piece.gte && second <= *piece.gte)) {
         return std::nullopt;
     }
     return second;

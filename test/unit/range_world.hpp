@@ -45,6 +45,8 @@ class ListedKind {
     http::Response answer(const Asked &asked, std::int64_t now) const {
         const Object from{number(asked, "created[lte]", INT64_MAX), INT64_MAX};
         const Object to{number(asked, "created[gte]", INT64_MIN), -1};
+        if (from.created < 0 || (asked.params.contains("created[gte]") && to.created < 0))
+            return answered_at(now, 400, error_of("parameter_invalid_integer", "created"));
         auto first = std::lower_bound(objects.begin(), objects.end(), from);
         const auto last = std::lower_bound(objects.begin(), objects.end(), to);
         if (const auto cursor = asked.params.find("starting_after"); cursor != asked.params.end()) {
