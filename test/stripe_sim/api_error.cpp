@@ -42,6 +42,13 @@ std::string mask_key(std::string_view key) {
     return out;
 }
 
+ApiError rate_limited() {
+    return {429,
+            "Request rate limit exceeded. Learn more about rate limits here "
+            "https://stripe.com/docs/rate-limits.",
+            "rate_limit"};
+}
+
 ApiError unknown_parameter(std::string_view name) {
     return {400, "Received unknown parameter: " + std::string{name}, "parameter_unknown",
             std::string{name}};

@@ -61,6 +61,12 @@ void Simulator::control_faults(const Request &request, Response &response) {
     response.body = faults_.report();
 }
 
+void Simulator::control_limits(const Request &request, Response &response) {
+    if (request.method == "POST")
+        limits_.load(parse_json(request.body).get());
+    response.body = limits_.report();
+}
+
 void Simulator::control_keys(const Request &request, Response &response) {
     bool done = false;
     if (request.method == "POST") {
@@ -93,6 +99,7 @@ void Simulator::control(const Request &request, Response &response) {
         control_made(response);
     } else if (what == "reset" && post) {
         ledger_.reset();
+        limits_.reset();
         api_.made().clear();
         faults_.clear();
         if (server_ != nullptr)
@@ -106,6 +113,8 @@ void Simulator::control(const Request &request, Response &response) {
         response.body = "{}\n";
     } else if (what == "keys") {
         control_keys(request, response);
+    } else if (what == "limits") {
+        control_limits(request, response);
     } else if (what == "faults") {
         control_faults(request, response);
     } else if (what == "accounts" && get) {

@@ -26,10 +26,7 @@ static ApiError default_error(int status) {
         return {409, "There is currently another in-progress request using this Idempotent Key.",
                 "idempotency_key_in_use", "", "idempotency_error"};
     case 429:
-        return {429,
-                "Request rate limit exceeded. Learn more about rate limits here "
-                "https://stripe.com/docs/rate-limits.",
-                "rate_limit"};
+        return rate_limited();
     default:
         if (status >= 500)
             return {status, "An unknown error occurred.", "", "", "api_error"};

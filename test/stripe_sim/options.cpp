@@ -26,6 +26,9 @@ const char usage[] =
     "\"account\"]}]}],\n"
     "                     \"latency_ms\": 0, \"faults\": [...]}\n"
     "  --latency-ms N     every answer comes this much later\n"
+    "  --rate-limit N --endpoint-rate-limit N --concurrency-limit N "
+    "--endpoint-concurrency-limit N\n"
+    "                     Stripe's limits, per account and per operation; 0 (default) for none\n"
     "  --cache-mb N       memory for rendered objects (default 512)\n"
     "  --log FILE         the request ledger, a JSON object per line\n"
     "  --tls-cert FILE --tls-key FILE\n"
@@ -34,6 +37,11 @@ const char usage[] =
     "Control, without a key; ?account= chooses one of several:\n"
     "  GET /_sim/stats, /_sim/ledger?since=N, /_sim/accounts; POST /_sim/reset\n"
     "  POST /_sim/latency {\"ms\":N}; GET|POST|DELETE /_sim/faults (POST ?append=1 extends)\n"
+    "  GET|POST /_sim/limits {\"rate\", \"endpoint_rate\", \"concurrency\", "
+    "\"endpoint_concurrency\",\n"
+    "      \"retry_after\":SECONDS}: in force from now on; tells requests, refusals and the "
+    "busiest\n"
+    "      second of all and of each operation since they were set\n"
     "  POST /_sim/keys {\"key\", \"account\", \"denied\"}, DELETE /_sim/keys?key=KEY\n"
     "  DELETE /_sim/idempotency: forgets all idempotency keys, as after a day\n"
     "  GET|POST /_sim/clock {\"offset_s\":N} or {\"now\":UNIX}; \"standing\":true stops it there\n"
@@ -102,6 +110,15 @@ struct Reader {
         return true;
     }
 
+    uint64_t *limit_option(const std::string &name) {
+        Limits::Settings &limits = options.simulator.limits;
+        return name == "--rate-limit"                   ? &limits.rate
+               : name == "--endpoint-rate-limit"        ? &limits.endpoint_rate
+               : name == "--concurrency-limit"          ? &limits.concurrency
+               : name == "--endpoint-concurrency-limit" ? &limits.endpoint_concurrency
+                                                        : nullptr;
+    }
+
     void option(const std::string &name, const std::string &value) {
         if (name == "--port")
             options.port = static_cast<uint16_t>(read_number(name, value, 65535));
@@ -117,6 +134,8 @@ struct Reader {
             config_file = value;
         else if (name == "--latency-ms")
             options.simulator.latency_ms = static_cast<int64_t>(read_number(name, value, 3600000));
+        else if (uint64_t *limit = limit_option(name))
+            *limit = read_number(name, value, 1000000);
         else if (name == "--cache-mb")
             options.simulator.cache_bytes = read_number(name, value, 1 << 20) << 20;
         else if (name == "--log")

@@ -5,6 +5,7 @@
 #include "faults.hpp"
 #include "http_server.hpp"
 #include "ledger.hpp"
+#include "limits.hpp"
 
 #include <cstdint>
 #include <functional>
@@ -17,6 +18,7 @@ struct SimulatorOptions {
     std::vector<AccountConfig> accounts;
     uint64_t seed = 1;
     int64_t latency_ms = 0;
+    Limits::Settings limits;
     size_t cache_bytes = size_t{512} << 20;
     std::string faults;       ///< a script to start with, JSON; empty for none
     std::FILE *log = nullptr; ///< not owned
@@ -37,6 +39,8 @@ class Simulator {
     void handle_api(const Request &request, Response &response);
     void answer(const Request &request, const std::optional<Faults::Fired> &fired,
                 Response &response);
+    /// False: one of Stripe's limits is reached, and the answer says so.
+    bool within_limits(const Request &request, Response &response, const std::string &account);
     void add_stripe_headers(Response &response);
 
     // control.cpp
@@ -45,6 +49,7 @@ class Simulator {
     void control_objects(const Request &request, const std::vector<std::string> &parts,
                          Response &response);
     void dump_objects(Store &store, const KindInfo &kind, bool parents, Response &response);
+    void control_limits(const Request &request, Response &response);
     void control_keys(const Request &request, Response &response);
     void control_faults(const Request &request, Response &response);
     Store &account_of(const Request &request);
@@ -65,6 +70,7 @@ class Simulator {
 
     Api api_;
     Faults faults_;
+    Limits limits_;
     Ledger ledger_;
     HttpServer *server_ = nullptr;
     uint64_t seed_;

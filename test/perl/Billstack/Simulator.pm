@@ -75,6 +75,12 @@ sub reset { $_[0]->ask('POST', 'reset'); return; }
 # Replaces the script of faults; without rules there are none.
 sub faults { my ($self, @rules) = @_; $self->ask(@rules ? ('POST', 'faults', \@rules) : ('DELETE', 'faults')); return; }
 sub latency { my ($self, $ms) = @_; $self->ask('POST', 'latency', { ms => $ms }); return; }
+# Stripe's limits from now on: (rate => n, endpoint_rate => n, concurrency => n, endpoint_concurrency => n,
+# retry_after => s); without arguments none.
+sub set_limits { my ($self, %limits) = @_; $self->_post('limits', \%limits); return; }
+# Since they were set: {refused => {reason => n}, busiest_second, endpoints => {operation => {requests,
+# refused, busiest_second}}}.
+sub limits { return $json->decode($_[0]->ask('GET', 'limits')); }
 # Stripe's clock, in seconds ahead of this machine's.
 sub clock { my ($self, $seconds) = @_; $self->ask('POST', 'clock', { offset_s => $seconds }); return; }
 # denied: kinds the key may not read, "account" among them.
