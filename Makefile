@@ -58,7 +58,7 @@ check-regress: ## pg_regress in a private cluster; TESTS='topic topic'
 check-tap: ## tests of a whole server; TESTS='test/t/001_*.pl ...'
 	$(script)/check.sh build tap
 
-bench: ## figures of copying and of the inbox beside plain SQL, of calls; BENCH=copy, BENCH=events, BENCH=events:a or BENCH=billing for a part
+bench: ## figures of copying, within Stripe's limits too, of the inbox and of calls; BENCH=copy, BENCH=limits, BENCH=events, BENCH=events:a or BENCH=billing for a part
 	$(script)/bench.sh
 
 ## Tidy
