@@ -8,7 +8,8 @@
 \pset tuples_only on
 SELECT billstack.connect('acme', 'sk_test_regress0000000000000000') ->> 'success';
 SELECT billstack.connect('acme', 'sk_test_regress0000000000000000', integration => 'eu_west', webhook_secret => 'later') ->> 'success';
-SELECT jsonb_pretty(pg_temp.timeless(billstack.status('acme')));
+SELECT jsonb_pretty(pg_temp.timeless(billstack.status('acme') - 'readsThisMonth'));
+SELECT (billstack.status('acme') ->> 'readsThisMonth')::int >= 0;
 SELECT billstack.status('acme') ->> 'lastValidatedAt' ~ '^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$';
 SELECT billstack.status('acme', 'eu_west') -> 'webhook' -> 'secret';
 SELECT pg_temp.refused($$SELECT billstack.status('acme', 'none')$$);

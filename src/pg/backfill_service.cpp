@@ -62,6 +62,10 @@ void BackfillService::activate(OpenRun run) {
         options.walker.account =
             stripe::rate_account(run.account_id, run.livemode, options.walker.key->view());
         options.walker.timeout = core::Milliseconds(config::http_timeout_ms());
+        stripe::RateLimits limits = stripe::limits_of(
+            {options.walker.account, {}}, config::rate_limit(), config::endpoint_rate_limit());
+        options.total_rate = limits.account;
+        options.endpoint_rate = limits.endpoint;
         active->start_stored = run.start_known;
         active->mirror = std::make_unique<SpiMirrorStore>(MirrorTarget{
             run.integration_id, run.team, run.integration, run.schema_name, run.schema_oid});

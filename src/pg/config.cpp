@@ -10,6 +10,7 @@ char *api_base_value;
 char *api_version_value;
 char *ca_file_value;
 bool enabled_value = false;
+int endpoint_rate_limit_value = -1;
 int handler_timeout_value = 30000;
 int http_timeout_value = 30000;
 int inbox_max_bytes_value = 1024 * 1024; // kB
@@ -19,6 +20,7 @@ char *master_key_file_value;
 int max_attempts_value = 12;
 int max_requests_value = 20;
 char *public_url_value;
+int rate_limit_value = -1;
 int reconcile_after_value = 300000;
 bool redact_log_value = true;
 int refetch_delay_value = 60000;
@@ -204,6 +206,9 @@ void define_settings() {
     define(SwitchSetting{"billstack.enabled",
                          "Marks a database that has the extension; set by CREATE EXTENSION.",
                          &enabled_value, false, PGC_SUSET, 0});
+    define(NumberSetting{"billstack.endpoint_rate_limit",
+                         "Requests per second and operation of an account; 0 for no limit.",
+                         &endpoint_rate_limit_value, -1, -1, 10000, 0});
     define(NumberSetting{"billstack.handler_timeout",
                          "Longest time that one call of a handler may take.",
                          &handler_timeout_value, 30000, 100, 600000, GUC_UNIT_MS});
@@ -227,6 +232,8 @@ void define_settings() {
                          &max_requests_value, 20, 1, 100, 0});
     define(TextSetting{"billstack.public_url", "Front of the address that Stripe's webhooks call.",
                        &public_url_value, "", 0, check_public_url});
+    define(NumberSetting{"billstack.rate_limit", "Requests per second and account; 0 for no limit.",
+                         &rate_limit_value, -1, -1, 10000, 0});
     define(NumberSetting{"billstack.reconcile_after",
                          "How long after a write with a lost answer its object is looked for.",
                          &reconcile_after_value, 300000, 1000, 24 * 60 * 60 * 1000, GUC_UNIT_MS});
@@ -249,6 +256,9 @@ const char *ca_file() {
 }
 bool enabled() {
     return enabled_value;
+}
+int endpoint_rate_limit() {
+    return endpoint_rate_limit_value;
 }
 int handler_timeout_ms() {
     return handler_timeout_value;
@@ -285,6 +295,9 @@ int max_requests() {
 }
 const char *public_url() {
     return public_url_value;
+}
+int rate_limit() {
+    return rate_limit_value;
 }
 int reconcile_after_ms() {
     return reconcile_after_value;

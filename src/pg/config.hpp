@@ -10,8 +10,9 @@ void define_settings();
 
 const char *api_base();
 const char *api_version();
-const char *ca_file(); // "": the system's bundle
-bool enabled();        // the mark of CREATE EXTENSION (pg/extension_mark.hpp)
+const char *ca_file();     // "": the system's bundle
+bool enabled();            // the mark of CREATE EXTENSION (pg/extension_mark.hpp)
+int endpoint_rate_limit(); // requests/s; 0: unlimited, -1: what Stripe publishes
 int handler_timeout_ms();
 int http_timeout_ms();
 // Of one integration; dead letters and events of bodies as they came count, compressed or not.
@@ -25,6 +26,7 @@ bool master_key_file_in_data_directory();
 int max_attempts();
 int max_requests();
 const char *public_url(); // without a trailing slash; "" when unset
+int rate_limit();         // of an account; as endpoint_rate_limit()
 int reconcile_after_ms();
 bool redact_log();
 int refetch_delay_ms();

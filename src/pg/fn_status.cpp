@@ -4,6 +4,7 @@
 #include "pg/integration_store.hpp"
 #include "pg/mirror_admin.hpp"
 #include "pg/project_store.hpp"
+#include "pg/read_count_store.hpp"
 
 namespace billstack::pg {
 
@@ -33,6 +34,22 @@ json::Node webhook_status(const Integration &integration) {
         .set("lastRefusal", inbox.last_refusal)
         .set("lag", lag);
     return webhook;
+}
+
+// Of the account, by this database. nullopt: the key may not tell whose account it is.
+std::optional<std::int64_t> reads_of(const Integration &integration) {
+    if (!integration.account.id) {
+        return std::nullopt;
+    }
+    std::string account = stripe::rate_account(*integration.account.id, integration.livemode, "");
+    return stored_reads(account) + unstored_reads(account);
+}
+
+// docs.stripe.com/rate-limits, "API read request allocations": over 30 days.
+json::Node reads_allowed() {
+    json::Node allowed = json::Node::object();
+    allowed.set("least", 10000).set("perTransaction", 500);
+    return allowed;
 }
 
 std::string instructions_for(const Integration &integration,
@@ -67,7 +84,8 @@ BILLSTACK_SQL_FUNCTION(billstack_status) {
         .set("lastValidatedAt", json_time(integration.last_validated_at))
         .set("linkedProjects", linked_projects(integration))
         .set("lastError", integration.shown_error())
-        .set_null("readsThisMonth") // not counted yet
+        .set("readsThisMonth", reads_of(integration))
+        .set("readsAllowed", reads_allowed())
         .set("webhook", webhook_status(integration));
     return return_jsonb(answer);
 }

@@ -47,6 +47,7 @@
 #include "stripe/event_types.hpp"
 #include "stripe/intent.hpp"
 #include "stripe/object_catalog.hpp"
+#include "stripe/rate_table.hpp"
 #include "stripe/webhook_signature.hpp"
 #include "sync/backfill.hpp"
 #include "sync/mirror_schema.hpp"

@@ -43,6 +43,9 @@ void attach_shared_state() {
         std::memset(attached->inbox_counters.entries, 0, sizeof(attached->inbox_counters.entries));
         SpinLockInit(&attached->key_uses.lock);
         std::memset(attached->key_uses.entries, 0, sizeof(attached->key_uses.entries));
+        SpinLockInit(&attached->rates.lock);
+        std::memset(&attached->rates.table, 0, sizeof(attached->rates.table));
+        std::memset(attached->rates.reads, 0, sizeof(attached->rates.reads));
         for (RequestSlot &slot : attached->slots) {
             slot.state = SlotState::free;
             slot.generation = 0;

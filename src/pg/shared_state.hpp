@@ -1,5 +1,5 @@
 // The library's shared memory: one entry per database that has a worker, counters of the inboxes,
-// last uses of API keys, and the request slots.
+// last uses of API keys, Stripe's limits, and the request slots.
 // Sized while preloading (version 15 has no registry for later segments). Protected by one spinlock
 // per part, held for a few instructions and never across a call that may raise.
 #pragma once
@@ -114,6 +114,23 @@ struct KeyUses {
     KeyUse entries[key_use_count];
 };
 
+// Reads from Stripe that read_count does not have yet (pg/rate_gate_shared.hpp, which alone touches
+// it).
+struct AccountReads {
+    Oid database; // InvalidOid: never used
+    char account[60];
+    std::int64_t reads;
+};
+
+inline constexpr std::size_t account_reads_count = 512; // 36 kB; more accounts are not counted
+
+// Stripe's limits, for all databases together.
+struct RateState {
+    slock_t lock;
+    stripe::RateTable table; // 1 MB
+    AccountReads reads[account_reads_count];
+};
+
 struct SharedState {
     slock_t lock;
     pid_t launcher_pid;
@@ -122,6 +139,7 @@ struct SharedState {
     DatabaseEntry databases[max_databases];
     InboxCounters inbox_counters;
     KeyUses key_uses;
+    RateState rates;
     RequestSlot slots[slot_count];
 };
 

@@ -244,6 +244,7 @@ void Worker::work() {
     if (key_uses_due()) {
         store_last_uses();
     }
+    reads_.work();
 }
 
 bool Worker::has_work() const {
@@ -347,7 +348,8 @@ void Worker::wait(bool busy) {
     }
     if (version_fits_) {
         for (auto retry : {backfills_->next_retry(), events_.next_retry(), refetches_->next_retry(),
-                           handlers_.next_retry(), reconcile_->next_retry(), outcomes_after_}) {
+                           handlers_.next_retry(), reconcile_->next_retry(), outcomes_after_,
+                           reads_.next_retry()}) {
             until = retry && *retry < until ? *retry : until;
         }
     }

@@ -7,6 +7,7 @@
 #include "pg/intent_reconcile.hpp"
 #include "pg/ledger_upkeep.hpp"
 #include "pg/mirror_upkeep.hpp"
+#include "pg/read_upkeep.hpp"
 #include "pg/refetch_service.hpp"
 #include "pg/request_service.hpp"
 #include "pg/worker_network.hpp"
@@ -46,6 +47,7 @@ class Worker {
     EventService events_{clock_};
     LedgerUpkeep ledger_{clock_};
     HandlerService handlers_{clock_};
+    ReadUpkeep reads_{clock_};
     bool handlers_busy_ = false;
     bool look_wanted_ = true;
     bool version_fits_ = false;

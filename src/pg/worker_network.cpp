@@ -29,6 +29,7 @@ void WorkerNetwork::connect() {
     stripe::CallerOptions caller_options;
     caller_options.api_version = config::api_version();
     caller_options.max_in_flight = config::max_requests();
+    caller_options.gate = &gate_;
     caller_ = std::make_unique<stripe::Caller>(*transport_, clock_, caller_options, seed);
     settings_ = describe_network();
     watch_socket();

@@ -1,13 +1,13 @@
 // The network of one worker: transport and caller made from the settings, and the one wait for
 // latch, postmaster and network together.
 #pragma once
-#include "pg/guard.hpp"
+#include "pg/rate_gate_shared.hpp"
 
 namespace billstack::pg {
 
 class WorkerNetwork {
   public:
-    explicit WorkerNetwork(const core::Clock &clock) : clock_(clock) {}
+    explicit WorkerNetwork(const core::Clock &clock) : clock_(clock), gate_(clock) {}
     // Anew, from the settings. What holds the caller must be gone.
     void connect();
     // The settings say something else than at connect().
@@ -21,6 +21,7 @@ class WorkerNetwork {
     void watch_socket();
 
     const core::Clock &clock_;
+    SharedRateGate gate_;
     std::unique_ptr<http::Transport> transport_;
     std::unique_ptr<stripe::Caller> caller_;
     WaitEventSet *wait_set_ = nullptr;

@@ -4,6 +4,7 @@
 
 #include "core/error.hpp"
 #include "core/text.hpp"
+#include "stripe/call_lanes.hpp"
 #include "stripe/retry.hpp"
 #include "json/card_numbers.hpp"
 
@@ -26,6 +27,7 @@ enum class Phase { queued, sent, backing_off };
 
 struct Job {
     Call call;
+    CallLane *lane = nullptr;
     core::MonoTime submitted;
     Phase phase = Phase::queued;
     int attempts = 0;
@@ -125,17 +127,18 @@ struct Caller::State {
     CallerStats stats;
     CallId next_id = 1;
     std::map<CallId, Job> jobs;
-    std::deque<CallId> queues[2]; // by Priority
+    CallLanes lanes;
     std::multimap<core::MonoTime, CallId> backing_off;
     std::map<http::RequestId, CallId> sent;
 
-    std::deque<CallId> &queue_of(const Job &job) {
-        return queues[job.call.priority == Priority::user ? 0 : 1];
-    }
+    bool admitted(CallLane &lane);
+    void tell_gate(const Job &job, const http::Response *response, const CallResult *result);
     bool has_slot(Priority priority) const;
     void wake_due();
     void start_queued(std::vector<CallResult> &out);
     bool start_next(Priority priority, std::vector<CallResult> &out);
+    bool expire(CallId id, Job &job, std::vector<CallResult> &out);
+    std::optional<core::Milliseconds> next_token() const;
     void send(CallId id, Job &job);
     void on_completion(http::Completion completion, std::vector<CallResult> &out);
     CallResult result_of(CallId id, const Job &job, http::Response &response);
@@ -154,7 +157,7 @@ void Caller::State::wake_due() {
     while (!backing_off.empty() && backing_off.begin()->first <= now) {
         const CallId id = backing_off.begin()->second;
         Job &job = jobs.at(id);
-        queue_of(job).push_front(id);
+        job.lane->waiting.push_front(id);
         job.phase = Phase::queued;
         backing_off.erase(backing_off.begin());
     }
@@ -167,28 +170,70 @@ void Caller::State::start_queued(std::vector<CallResult> &out) {
     }
 }
 
+bool Caller::State::admitted(CallLane &lane) {
+    if (options.gate == nullptr)
+        return true;
+    const auto wait = options.gate->admit(lane.key, lane.priority);
+    if (wait)
+        lane.not_before = clock.mono() + std::max(*wait, core::Milliseconds(1));
+    return !wait;
+}
+
+// A user's call does not wait for ever. A background call may wait for its turn as long as it
+// takes: its time starts when it is sent.
+bool Caller::State::expire(CallId id, Job &job, std::vector<CallResult> &out) {
+    const bool background = job.call.priority == Priority::background;
+    if ((job.attempts == 0 && background) || clock.mono() - job.submitted <= job.call.retry.total)
+        return false;
+    CallResult expired = std::move(job.last);
+    expired.id = id;
+    if (job.attempts == 0)
+        expired.failure_text = "the call waited too long for its turn";
+    out.push_back(std::move(expired));
+    forget(id);
+    return true;
+}
+
 // False when nothing of that priority can start now.
 bool Caller::State::start_next(Priority priority, std::vector<CallResult> &out) {
-    std::deque<CallId> &queue = queues[priority == Priority::user ? 0 : 1];
-    if (queue.empty() || !has_slot(priority))
+    CallLane *lane = has_slot(priority) ? lanes.next(priority, clock.mono()) : nullptr;
+    if (lane == nullptr)
         return false;
-    const CallId id = queue.front();
+    const CallId id = lane->waiting.front();
     Job &job = jobs.at(id);
-    // A background call may wait for its turn as long as it takes: its time starts when it is sent.
+    if (expire(id, job, out) || !admitted(*lane))
+        return true;
     if (job.attempts == 0 && priority == Priority::background)
         job.submitted = clock.mono();
-    if (clock.mono() - job.submitted > job.call.retry.total) {
-        CallResult expired = std::move(job.last);
-        expired.id = id;
-        if (job.attempts == 0)
-            expired.failure_text = "the call waited too long for its turn";
-        out.push_back(std::move(expired));
-        forget(id);
-        return true;
+    try {
+        send(id, job);
+    } catch (...) {
+        tell_gate(job, nullptr, nullptr);
+        throw;
     }
-    send(id, job);
-    queue.pop_front();
+    lane->waiting.pop_front();
     return true;
+}
+
+// Whatever becomes of an admitted call: its answer, or nullptr.
+void Caller::State::tell_gate(const Job &job, const http::Response *response,
+                              const CallResult *result) {
+    if (options.gate == nullptr)
+        return;
+    RateGate::Answer answer;
+    answer.latency = std::chrono::duration_cast<core::Milliseconds>(clock.mono() - job.sent);
+    if (response != nullptr && response->failure == http::Failure::none) {
+        answer.http_status = response->status;
+        if (response->status == 429) {
+            if (const std::string *reason = response->header("stripe-rate-limited-reason"))
+                answer.limited_reason = *reason;
+            else if (result->error.code == "rate_limit")
+                answer.limited_reason = "global-rate"; // it does not say which
+            answer.retry_after = retry_after(*response);
+        }
+    }
+    options.gate->answered(job.lane->key, answer);
+    job.lane->not_before = core::MonoTime{}; // what it waited for may have come
 }
 
 // queued -> sent. Throws only before anything has changed.
@@ -221,6 +266,7 @@ void Caller::State::on_completion(http::Completion completion, std::vector<CallR
     const bool again = should_retry(response, job.call.method, job.attempts, job.call.retry);
     CallResult result = result_of(id, job, response);
     sent.erase(found);
+    tell_gate(job, &response, &result);
     if (again) {
         const double unit = std::uniform_real_distribution<double>(0.0, 1.0)(random);
         job.due = now + retry_delay(response, job.attempts, unit);
@@ -232,6 +278,7 @@ void Caller::State::on_completion(http::Completion completion, std::vector<CallR
         }
     }
     out.push_back(std::move(result));
+    lanes.leave(*job.lane);
     jobs.erase(id);
 }
 
@@ -283,10 +330,11 @@ void Caller::State::forget(CallId id) {
         return;
     Job &job = found->second;
     if (job.phase == Phase::queued) {
-        std::erase(queue_of(job), id);
+        std::erase(job.lane->waiting, id);
     } else if (job.phase == Phase::sent) {
         transport.cancel(job.request);
         sent.erase(job.request);
+        tell_gate(job, nullptr, nullptr);
     } else {
         const auto [first, last] = backing_off.equal_range(job.due);
         const auto entry =
@@ -294,6 +342,7 @@ void Caller::State::forget(CallId id) {
         if (entry != last)
             backing_off.erase(entry);
     }
+    lanes.leave(*job.lane);
     jobs.erase(found);
 }
 
@@ -313,8 +362,10 @@ Caller::Caller(http::Transport &transport, const core::Clock &clock, CallerOptio
 
 // What is in flight must not complete into a transport that outlives this object.
 Caller::~Caller() {
-    for (const auto &[request, id] : state_->sent)
+    for (const auto &[request, id] : state_->sent) {
         state_->transport.cancel(request);
+        state_->tell_gate(state_->jobs.at(id), nullptr, nullptr);
+    }
 }
 
 CallId Caller::submit(Call call) {
@@ -327,11 +378,14 @@ CallId Caller::submit(Call call) {
     }
     job.call = std::move(call);
     job.submitted = state_->clock.mono();
-    const auto place = state_->jobs.emplace(id, std::move(job)).first;
+    const Priority priority = job.call.priority;
+    RateKey key{job.call.account, endpoint_of(job.call.method, job.call.path)};
+    Job &stored = state_->jobs.emplace(id, std::move(job)).first->second;
     try {
-        state_->queue_of(place->second).push_back(id);
+        stored.lane = &state_->lanes.join(priority, std::move(key));
+        stored.lane->waiting.push_back(id);
     } catch (...) {
-        state_->jobs.erase(place);
+        state_->jobs.erase(id);
         throw;
     }
     return id;
@@ -352,12 +406,28 @@ void Caller::step(std::vector<CallResult> &out) {
         state_->start_queued(out); // slots have become free
 }
 
+// When the first lane of those that have a slot may go; nullopt: none has.
+std::optional<core::Milliseconds> Caller::State::next_token() const {
+    std::optional<core::MonoTime> earliest;
+    for (const Priority priority : {Priority::user, Priority::background}) {
+        const auto time = has_slot(priority) ? lanes.next_time(priority) : std::nullopt;
+        if (time)
+            earliest = std::min(earliest.value_or(*time), *time);
+    }
+    if (!earliest)
+        return std::nullopt;
+    const auto left = std::chrono::ceil<core::Milliseconds>(*earliest - clock.mono());
+    return std::max(left, core::Milliseconds(0));
+}
+
 std::optional<core::Milliseconds> Caller::next_timeout() const {
     const State &state = *state_;
-    if ((!state.queues[0].empty() && state.has_slot(Priority::user)) ||
-        (!state.queues[1].empty() && state.has_slot(Priority::background)))
-        return core::Milliseconds(0);
+    const std::optional<core::Milliseconds> token = state.next_token();
+    if (token == core::Milliseconds(0))
+        return token;
     std::optional<core::Milliseconds> timeout = state.transport.next_timeout();
+    if (token)
+        timeout = std::min(timeout.value_or(*token), *token);
     if (!state.backing_off.empty()) {
         const auto left = std::chrono::ceil<core::Milliseconds>(state.backing_off.begin()->first -
                                                                 state.clock.mono());

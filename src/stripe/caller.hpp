@@ -5,8 +5,8 @@
 #include "core/secret_bytes.hpp"
 #include "http/transport.hpp"
 #include "stripe/api_error.hpp"
+#include "stripe/call_lanes.hpp"
 #include "stripe/form.hpp"
-#include "stripe/rate_gate.hpp"
 #include "stripe/scrub.hpp"
 #include "stripe/stripe_clock.hpp"
 
@@ -18,8 +18,6 @@
 #include <vector>
 
 namespace billstack::stripe {
-
-using CallId = std::uint64_t;
 
 struct RetryPolicy {
     int max_attempts = 3;            // the first one included; see should_retry() for the table

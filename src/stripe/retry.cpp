@@ -15,6 +15,8 @@ constexpr core::Milliseconds max_retry_after{60000};
 constexpr core::Backoff backoff{core::Milliseconds(500), core::Milliseconds(5000),
                                 core::Milliseconds(500), 0.5};
 
+} // namespace
+
 // Whole seconds only; the form with a date is not used by Stripe and counts as absent.
 core::Milliseconds retry_after(const http::Response &response) {
     const std::string *value = response.header("retry-after");
@@ -29,8 +31,6 @@ core::Milliseconds retry_after(const http::Response &response) {
         return core::Milliseconds(0);
     return seconds >= 60 ? max_retry_after : core::Milliseconds(seconds * 1000);
 }
-
-} // namespace
 
 bool looks_like_object(std::string_view body) {
     static constexpr const char *space = " \t\r\n";

@@ -27,6 +27,9 @@ bool should_retry(const http::Response &response, const std::string &method, int
 // of which 60 s at most are honoured. unit_random: from [0, 1).
 core::Milliseconds retry_delay(const http::Response &response, int attempts, double unit_random);
 
+// Retry-After in whole seconds, 60 at most; 0 when there is none.
+core::Milliseconds retry_after(const http::Response &response);
+
 // The outer braces of a body: the only look at it on this path, where bodies are large.
 bool looks_like_object(std::string_view body);
 

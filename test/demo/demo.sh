@@ -62,7 +62,7 @@ start_stripe() {
         port=$(start_simulator "$dir" --seed 42 --key "$STRIPE_SECRET_KEY" --latency-ms 60 --customers "$customers" \
             --products 20 --prices 60 --subscriptions $((customers * 6 / 5)) \
             --invoices $((customers * 6)) --charges $((customers * 6))) || exit 1
-        echo "billstack.api_base = 'http://127.0.0.1:$port'" >"$dir/stripe.conf"
+        printf "billstack.api_base = 'http://127.0.0.1:%s'\nbillstack.rate_limit = 0\n" "$port" >"$dir/stripe.conf"
     fi
 }
 

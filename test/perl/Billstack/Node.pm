@@ -22,6 +22,7 @@ sub make
 	$self->init(@{ $options{init} // [] });
 	$self->append_conf('postgresql.conf', join "\n", "shared_preload_libraries = 'billstack'",
 		"billstack.api_base = '" . $simulator->url . "'", $options{durable} ? () : 'fsync = off',
+		'billstack.rate_limit = 0', 'billstack.endpoint_rate_limit = 0', # the simulator takes what comes
 		'restart_after_crash = on', $options{conf} // '', '');
 	return $self if !($options{start} // 1);
 	$self->start;

@@ -109,6 +109,7 @@ sub conf_with_preload
 	my ($api_base) = @_;
 	return "shared_preload_libraries = 'billstack'\nfsync = off\nautovacuum = off\n"
 	  . "billstack.api_base = '$api_base'\n"
+	  . "billstack.rate_limit = 0\nbillstack.endpoint_rate_limit = 0\n"
 	  . "dynamic_library_path = '\$libdir:$ENV{BILLSTACK_SOURCE}/build/bridge'\n";
 }
 
