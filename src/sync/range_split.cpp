@@ -12,7 +12,7 @@ namespace {
 // Found by test/unit/range_schedule_test.cpp.
 constexpr double spare = 1.1;        // chains are late now and then, and latencies vary
 constexpr double sooner = 0.9;       // other kinds end before the longest one
-constexpr double least_pages = 3;    // left of a piece beside what is in flight, to be cut
+constexpr double least_pages = 1.2;  // left of a piece beside what is in flight, to be cut
 constexpr double farthest = 300;     // times what was seen: no estimate goes beyond
 constexpr double least_gap = 50;     // objects that would be there if it were no gap
 constexpr double waste_at_first = 3; // requests of a kind beyond its pages

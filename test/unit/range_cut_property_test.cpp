@@ -369,7 +369,7 @@ TEST(RangeCutProperty, each_object_once_and_hardly_a_page_in_vain) {
             continue;
         ++spread[round.in_vain()];
         // Two kinds, two workers: what is tried at first, and the last pages of pieces.
-        EXPECT_LE(round.in_vain(), 18 + round.pages() * 3 / 100)
+        EXPECT_LE(round.in_vain(), 18 + round.pages() / 25)
             << round.shape() << ", " << round.pages() << " pages";
     }
     std::printf("%zu cuts; rounds without trouble by requests in vain:", cuts);

@@ -43,8 +43,8 @@ TEST(RangeSplit, a_long_chain_is_cut_below_what_is_in_flight) {
 }
 
 TEST(RangeSplit, what_one_chain_reads_in_time_stays_whole) {
-    // Two pages left.
-    EXPECT_EQ(choose_cut(std::vector{one_page(1000)}, rules(now - 400 * 1000)), std::nullopt);
+    // A page left beside what is in flight.
+    EXPECT_EQ(choose_cut(std::vector{one_page(1000)}, rules(now - 300 * 1000)), std::nullopt);
     // 20 ms a page: 50 a second, and Stripe allows 25.
     EXPECT_EQ(choose_cut(std::vector{one_page(1000, 0.02)}, rules(now - 40000 * 1000)),
               std::nullopt);

@@ -3,11 +3,11 @@
 #pragma once
 
 #include "fake_transport.hpp"
-#include "stripe/rate_gate.hpp"
+#include "stripe/rate_table.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <functional>
+#include <memory>
 #include <random>
 
 namespace billstack::test {
@@ -78,30 +78,29 @@ class ListedKind {
     std::vector<std::int64_t> created_of; // by number
 };
 
-// Buckets that fill while time passes: one an endpoint, one for all.
+// The buckets that workers share, here in a memory of their own.
 class WorldGate final : public stripe::RateGate {
   public:
     WorldGate(const core::Clock &clock, double endpoint_rate, double total_rate)
-        : clock_(clock), endpoint_rate_(endpoint_rate), total_rate_(total_rate) {}
-    std::optional<core::Milliseconds> admit(const stripe::RateKey &key, stripe::Priority) override {
-        const double now = std::chrono::duration<double>(clock_.mono().time_since_epoch()).count();
-        double &endpoint = free_at_[key.endpoint];
-        const double at = std::max(endpoint - burst / endpoint_rate_, all_ - burst / total_rate_);
-        if (at > now + 1e-9)
-            return core::Milliseconds(static_cast<std::int64_t>(std::ceil((at - now) * 1000)));
-        endpoint = std::max(endpoint, now) + 1 / endpoint_rate_;
-        all_ = std::max(all_, now) + 1 / total_rate_;
-        return std::nullopt;
+        : clock_(clock), limits_{static_cast<std::int32_t>(total_rate),
+                                 static_cast<std::int32_t>(endpoint_rate)} {}
+    std::optional<core::Milliseconds> admit(const stripe::RateKey &key,
+                                            stripe::Priority priority) override {
+        const std::int64_t now =
+            std::chrono::duration_cast<std::chrono::microseconds>(clock_.mono().time_since_epoch())
+                .count();
+        const std::int64_t wait =
+            stripe::admit(*table_, stripe::names_of(key), limits_, priority, {}, now);
+        if (wait == 0)
+            return std::nullopt;
+        return core::Milliseconds((wait + 999) / 1000);
     }
     void answered(const stripe::RateKey &, const Answer &) override {}
 
   private:
-    static constexpr double burst = 2; // requests at once beyond the even flow
     const core::Clock &clock_;
-    double endpoint_rate_;
-    double total_rate_;
-    double all_ = 0;
-    std::map<std::string, double> free_at_;
+    stripe::RateLimits limits_;
+    std::unique_ptr<stripe::RateTable> table_ = std::make_unique<stripe::RateTable>();
 };
 
 class WorldTransport final : public http::Transport {
