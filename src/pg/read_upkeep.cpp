@@ -7,7 +7,7 @@ namespace billstack::pg {
 
 namespace {
 
-constexpr auto pause = std::chrono::seconds(10);
+constexpr auto pause = std::chrono::seconds(5);
 
 } // namespace
 

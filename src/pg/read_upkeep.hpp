@@ -10,7 +10,7 @@ namespace billstack::pg {
 class ReadUpkeep {
   public:
     explicit ReadUpkeep(const core::Clock &clock) : clock_(clock) {}
-    // At most every ten seconds while there is something to store.
+    // At most every five seconds while there is something to store.
     void work();
     std::optional<core::MonoTime> next_retry() const;
 
