@@ -225,6 +225,9 @@ void BackfillService::write_page(Active &active, sync::RangeWalker &walker) {
                      std::string(walker.kind().table) + " for " +
                      std::to_string(delay.count() / 1000) + " s: " + error.what());
     } catch (const core::Error &error) {
+        if (error.code == core::Code::changed_meanwhile) {
+            return; // a user's call has written one of the objects: the page is decided anew
+        }
         if (error.code != core::Code::stripe_unreachable) {
             throw; // not about the page: the extension has gone, for one
         }

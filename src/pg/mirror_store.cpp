@@ -5,6 +5,7 @@
 #include "pg/integration_store.hpp"
 #include "pg/internal_access.hpp"
 #include "pg/mirror_admin.hpp"
+#include "pg/mirror_insert.hpp"
 
 namespace billstack::pg {
 
@@ -173,6 +174,46 @@ void check_written(std::uint64_t written, std::size_t wanted) {
     }
 }
 
+// A try that meets a stored row leaves dead rows behind: not after every few new ones.
+constexpr std::size_t enough_to_expect_more = 50;
+
+using Positions = std::map<std::string_view, std::size_t>;
+
+Positions positions_of(const std::vector<std::string_view> &ids) {
+    Positions positions;
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+        positions.emplace(ids[i], i);
+    }
+    return positions;
+}
+
+bool is_absent(const sync::RowOrigin &origin) {
+    return origin.replaces == 0;
+}
+
+std::size_t count_absent(const sync::RowBatch &batch) {
+    return static_cast<std::size_t>(
+        std::count_if(batch.origins.begin(), batch.origins.end(), is_absent));
+}
+
+// The rows that were absent, or the others; they point into the batch.
+sync::RowBatch rows_of(const sync::RowBatch &batch, bool absent) {
+    const std::size_t width = batch.kind->columns.size();
+    sync::RowBatch part;
+    part.kind = batch.kind;
+    part.source = batch.source;
+    for (std::size_t row = 0; row < batch.rows.size(); ++row) {
+        if (is_absent(batch.origins[row]) == absent) {
+            part.rows.push_back(batch.rows[row]);
+            part.origins.push_back(batch.origins[row]);
+            auto first = batch.values.begin() + static_cast<std::ptrdiff_t>(row * width);
+            part.values.insert(part.values.end(), first,
+                               first + static_cast<std::ptrdiff_t>(width));
+        }
+    }
+    return part;
+}
+
 } // namespace
 
 SpiMirrorStore::~SpiMirrorStore() {
@@ -194,21 +235,16 @@ SPIPlanPtr SpiMirrorStore::plan(const std::string &key, const std::string &sql,
     return kept;
 }
 
-std::vector<sync::StoredState>
-SpiMirrorStore::stored_states(const stripe::Kind &kind, const std::vector<std::string_view> &ids) {
-    MemoryScope scope("billstack stored states");
-    note(kind);
+void SpiMirrorStore::select_states(const stripe::Kind &kind,
+                                   const std::vector<std::string_view> &ids,
+                                   std::vector<sync::StoredState> &states) {
     // A plan made while the table was empty would read all of it for every page ever after.
     LocalSetting by_index("enable_seqscan", "off");
     SPIPlanPtr statement =
         plan("states " + std::string(kind.table),
              sync::stored_states_statement(target_.schema_name, kind), {TEXTARRAYOID});
     Rows rows = run_plan(statement, {text_array(ids)});
-    std::vector<sync::StoredState> states(ids.size());
-    std::map<std::string_view, std::size_t> position;
-    for (std::size_t i = 0; i < ids.size(); ++i) {
-        position.emplace(ids[i], i);
-    }
+    Positions position = positions_of(ids);
     for (std::uint64_t row = 0; row < rows.size(); ++row) {
         auto found = position.find(rows.text(row, 1));
         if (found == position.end()) {
@@ -225,7 +261,23 @@ SpiMirrorStore::stored_states(const stripe::Kind &kind, const std::vector<std::s
         state.source = sync::source_of(rows.text(row, 6));
         state.version = rows.time(row, 7).value_or(0);
     }
-    if (!rows.empty() && may_have_marks(kind)) {
+}
+
+std::vector<sync::StoredState>
+SpiMirrorStore::stored_states(const stripe::Kind &kind, const std::vector<std::string_view> &ids) {
+    MemoryScope scope("billstack stored states");
+    note(kind);
+    std::vector<sync::StoredState> states(ids.size());
+    if (!look_up_directly(target_.schema_name, kind, ids, states)) {
+        select_states(kind, ids, states);
+    }
+    bool any = std::any_of(states.begin(), states.end(),
+                           [](const sync::StoredState &state) { return state.exists; });
+    if (any) {
+        expected_absent_.erase(&kind);
+    }
+    if (any && may_have_marks(kind)) {
+        Positions position = positions_of(ids);
         for (const EventMark &mark : load_event_marks(target_.integration_id, kind.name, ids)) {
             if (auto found = position.find(mark.object_id); found != position.end()) {
                 states[found->second].seen_at = mark.second;
@@ -245,15 +297,45 @@ std::string SpiMirrorStore::stored_raw(const stripe::Kind &kind, std::string_vie
 }
 
 std::int64_t SpiMirrorStore::upsert(const sync::RowBatch &batch) {
-    MemoryScope scope("billstack upsert");
     note(*batch.kind);
+    auto written = static_cast<std::int64_t>(batch.rows.size());
+    std::size_t absent = count_absent(batch);
+    if (absent == 0) {
+        run_upsert(batch);
+    } else if (absent == batch.rows.size()) {
+        insert(batch);
+    } else {
+        insert(rows_of(batch, true));
+        expected_absent_.erase(batch.kind);
+        run_upsert(rows_of(batch, false));
+    }
+    return written;
+}
+
+bool SpiMirrorStore::insert_absent(const sync::RowBatch &batch) {
+    note(*batch.kind);
+    if (insert_directly(target_.schema_name, batch)) {
+        return true;
+    }
+    expected_absent_.erase(batch.kind);
+    return false;
+}
+
+void SpiMirrorStore::insert(const sync::RowBatch &batch) {
+    if (!insert_directly(target_.schema_name, batch)) {
+        run_upsert(batch);
+    } else if (batch.rows.size() >= enough_to_expect_more) {
+        expected_absent_.insert(batch.kind);
+    }
+}
+
+void SpiMirrorStore::run_upsert(const sync::RowBatch &batch) {
+    MemoryScope scope("billstack upsert");
     std::vector<Param> params = upsert_params(batch);
     SPIPlanPtr statement =
         plan("upsert " + std::string(batch.kind->table),
              sync::upsert_statement(target_.schema_name, *batch.kind), types_of(params));
-    std::uint64_t written = run_plan(statement, params).size();
-    check_written(written, batch.rows.size());
-    return static_cast<std::int64_t>(written);
+    check_written(run_plan(statement, params).size(), batch.rows.size());
 }
 
 std::int64_t SpiMirrorStore::mark_deleted(const stripe::Kind &kind, sync::Source source,

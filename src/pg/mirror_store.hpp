@@ -27,6 +27,10 @@ class SpiMirrorStore final : public sync::MirrorStore {
     std::vector<sync::StoredState> stored_states(const stripe::Kind &kind,
                                                  const std::vector<std::string_view> &ids) override;
     std::string stored_raw(const stripe::Kind &kind, std::string_view id) override;
+    bool expects_absent(const stripe::Kind &kind) override {
+        return expected_absent_.contains(&kind);
+    }
+    bool insert_absent(const sync::RowBatch &batch) override;
     std::int64_t upsert(const sync::RowBatch &batch) override;
     std::int64_t mark_deleted(const stripe::Kind &kind, sync::Source source,
                               const std::vector<sync::Deletion> &deletions) override;
@@ -46,11 +50,17 @@ class SpiMirrorStore final : public sync::MirrorStore {
 
   private:
     SPIPlanPtr plan(const std::string &key, const std::string &sql, const std::vector<Oid> &types);
+    void select_states(const stripe::Kind &kind, const std::vector<std::string_view> &ids,
+                       std::vector<sync::StoredState> &states);
+    // Rows that were not stored when it was looked. A whole page of such makes others expected.
+    void insert(const sync::RowBatch &batch);
+    void run_upsert(const sync::RowBatch &batch);
     void note(const stripe::Kind &kind) { last_table_ = kind.table; }
 
     MirrorTarget target_;
     std::string last_table_;
     bool refetches_asked_ = false;
+    std::set<const stripe::Kind *> expected_absent_;
     std::set<std::string, std::less<>> tables_; // known to be there, by kind
     std::map<std::string, SPIPlanPtr> plans_; // kept plans: the server re-plans them when DDL asks
 };

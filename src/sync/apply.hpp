@@ -52,6 +52,12 @@ class MirrorStore {
                                                    const std::vector<std::string_view> &ids) = 0;
     // The stored bytes of one object; empty when it is not there.
     virtual std::string stored_raw(const stripe::Kind &kind, std::string_view id) = 0;
+    // Whether rows of the kind have all been new lately, so that insert_absent() may be tried
+    // before it is looked what is stored.
+    virtual bool expects_absent(const stripe::Kind &) { return false; }
+    // As upsert(), origins saying that nothing is replaced. False, with nothing written: a row is
+    // stored, or this store cannot tell.
+    virtual bool insert_absent(const RowBatch &) { return false; }
     // Rows sorted by id, no id twice, values filled. Returns the rows written. Throws
     // core::Error(changed_meanwhile) when a row is no longer the one that origin.replaces names.
     virtual std::int64_t upsert(const RowBatch &batch) = 0;

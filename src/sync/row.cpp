@@ -250,7 +250,7 @@ std::vector<ChildRows> read_children(const stripe::Kind &parent, std::string_vie
                 char *bytes = child.arena.back().get();
                 id = {bytes, json::unescape(id, bytes)};
             }
-            child.rows.push_back({id, element.raw, digest_of(element.raw)});
+            child.rows.push_back({id, element.raw, {}});
         }
         result.push_back(std::move(child));
     }

@@ -72,7 +72,7 @@ void extract_columns(RowBatch &batch);
 struct ChildRows {
     const stripe::ChildList *list = nullptr;
     std::string_view parent_id;
-    std::vector<Row> rows; // digests filled
+    std::vector<Row> rows; // digests left out: most lists are found equal with their parent
     // The member was there and is a list object; always true, with has_more and
     // no rows, for one that is not embedded.
     bool present = false;

@@ -44,10 +44,51 @@ std::vector<Incoming> incoming_of(const std::vector<Row> &rows, const AsOf &as_o
     return incoming;
 }
 
+namespace {
+
+void add_to_batch(RowBatch &batch, const Incoming &incoming, std::int64_t replaces) {
+    batch.rows.push_back(incoming.row);
+    batch.parents.push_back(incoming.parent);
+    batch.origins.push_back({incoming.as_of, incoming.api_version, false, replaces});
+}
+
+// Pages of a first copy: the table's key says that nothing is stored, without a look at it before.
+bool write_unseen(MirrorStore &store, const stripe::Kind &kind, Source source,
+                  const std::vector<Incoming> &rows, const Rules &rules, Outcome &outcome,
+                  ApplyReport &report) {
+    auto applies = [&](const Incoming &incoming) {
+        return rules.decide(StoredState{}, incoming) == Decision::apply;
+    };
+    if (source != Source::backfill || !store.expects_absent(kind) ||
+        !std::all_of(rows.begin(), rows.end(), applies)) {
+        return false;
+    }
+    RowBatch batch;
+    batch.kind = &kind;
+    batch.source = source;
+    for (const Incoming &incoming : rows) {
+        add_to_batch(batch, incoming, 0);
+    }
+    extract_columns(batch);
+    if (!store.insert_absent(batch)) {
+        return false;
+    }
+    for (const Incoming &incoming : rows) {
+        outcome.fresh.insert(incoming.row.id);
+    }
+    report.changed += static_cast<std::int64_t>(rows.size());
+    return true;
+}
+
+} // namespace
+
 Outcome write_rows(MirrorStore &store, const stripe::Kind &kind, Source source,
                    std::vector<Incoming> rows, const Rules &rules, ApplyReport &report) {
     Outcome outcome;
     sort_unique(rows);
+    if (write_unseen(store, kind, source, rows, rules, outcome, report)) {
+        return outcome;
+    }
     std::vector<std::string_view> ids;
     ids.reserve(rows.size());
     for (const Incoming &incoming : rows) {
@@ -74,10 +115,7 @@ Outcome write_rows(MirrorStore &store, const stripe::Kind &kind, Source source,
             break;
         case Decision::apply:
             (stored[i].exists ? outcome.changed : outcome.fresh).insert(incoming.row.id);
-            batch.rows.push_back(incoming.row);
-            batch.parents.push_back(incoming.parent);
-            batch.origins.push_back(
-                {incoming.as_of, incoming.api_version, false, stored[i].version});
+            add_to_batch(batch, incoming, stored[i].version);
             break;
         }
     }
@@ -95,6 +133,9 @@ void ListWriter::add(std::string_view parent, const std::vector<Row> &rows, cons
                      std::string_view api_version) {
     for (const Row &row : rows) {
         rows_.push_back({row, as_of, parent, api_version});
+        if (row.digest == Digest{}) {
+            rows_.back().row.digest = digest_of(row.raw);
+        }
         kept_.push_back(row.id);
     }
 }

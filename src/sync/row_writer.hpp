@@ -50,8 +50,9 @@ class ListWriter {
   public:
     ListWriter(const stripe::ChildList &list, Source source) : list_(list), source_(source) {}
 
-    // rows: of a list member inside an object. complete: no more children exist; then, unless the
-    // parent is new in the mirror, children that are not there become tombstones.
+    // rows: of a list member inside an object, digested here when they are not. complete: no more
+    // children exist; then, unless the parent is new in the mirror, children that are not there
+    // become tombstones.
     void add(std::string_view parent, const std::vector<Row> &rows, const AsOf &as_of,
              std::string_view api_version);
     void complete(std::string_view parent, const AsOf &as_of);

@@ -136,6 +136,9 @@ void handle(Writer &writer, const bench::Delivery &delivery) {
     writer.write(batch_of(*kind, {row}, {}), event.created, event.api_version);
     for (sync::ChildRows &child : sync::read_children(*kind, event.object_id, event.object_raw)) {
         if (!child.rows.empty()) {
+            for (sync::Row &each : child.rows) {
+                each.digest = sync::digest_of(each.raw);
+            }
             writer.write(batch_of(*child.list->kind, std::move(child.rows), event.object_id),
                          event.created, event.api_version);
         }
