@@ -2,7 +2,9 @@
 -- page into jsonb and ten columns read from it, a commit a page, one connection.
 CREATE SCHEMA bench;
 CREATE TABLE bench.page (kind text, body text, objects int);
-CREATE TABLE bench.figure (round int, what text, objects bigint, seconds numeric);
+-- cpu: of the backend or the workers; server_cpu: of all processes of the server, both in seconds.
+CREATE TABLE bench.figure (round int, what text, objects bigint, seconds numeric, cpu numeric,
+    server_cpu numeric, wal numeric, rewritten bigint);
 
 CREATE FUNCTION bench.make_tables() RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
@@ -35,5 +37,20 @@ BEGIN
             page.kind) USING page.body;
         COMMIT;
     END LOOP;
+END
+$$;
+
+-- Row versions of the mirror made by transactions from that one on, tombstones and children included.
+CREATE FUNCTION bench.rows_written_since(first_xid bigint) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+    mirror_table regclass;
+    found_rows bigint;
+    written bigint := 0;
+BEGIN
+    FOR mirror_table IN SELECT oid FROM pg_class WHERE relnamespace = 'stripe_team_bench'::regnamespace AND relkind = 'r' LOOP
+        EXECUTE format('SELECT count(*) FROM %s WHERE xmin::text::bigint >= $1', mirror_table) INTO found_rows USING first_xid;
+        written := written + found_rows;
+    END LOOP;
+    RETURN written;
 END
 $$;

@@ -1,11 +1,14 @@
--- One round: baseline, then ours, then ours again over the unchanged account.
+-- One round: the baseline with both kinds of commit. Ours follow from copy.sql.
 SET client_min_messages = warning;
 SELECT bench.make_tables() \g /dev/null
 CHECKPOINT;
-SELECT clock_timestamp() AS started \gset
+SELECT pg_backend_pid() AS backend, clock_timestamp() AS started \gset
+\set before `:cpu :backend`
 CALL bench.upsert_pages();
+\set after `:cpu :backend`
 INSERT INTO bench.figure
-SELECT :round, 'set-based SQL upsert, jsonb', sum(objects), extract(epoch FROM clock_timestamp() - :'started')
+SELECT :round, 'set-based SQL upsert, jsonb', sum(objects), extract(epoch FROM clock_timestamp() - :'started'),
+       (:after - :before) / :ticks.0
   FROM bench.page;
 SELECT bench.make_tables() \g /dev/null
 
@@ -13,25 +16,12 @@ SELECT bench.make_tables() \g /dev/null
 CHECKPOINT;
 SET synchronous_commit = off;
 SELECT clock_timestamp() AS started \gset
+\set before `:cpu :backend`
 CALL bench.upsert_pages();
+\set after `:cpu :backend`
 INSERT INTO bench.figure
 SELECT :round, 'set-based SQL upsert, jsonb, asynchronous commit', sum(objects),
-       extract(epoch FROM clock_timestamp() - :'started')
+       extract(epoch FROM clock_timestamp() - :'started'), (:after - :before) / :ticks.0
   FROM bench.page;
 RESET synchronous_commit;
 SELECT bench.make_tables() \g /dev/null
-
-SELECT billstack.disconnect('bench') WHERE EXISTS (SELECT FROM billstack.integrations WHERE team = 'bench') \g /dev/null
-SELECT billstack.connect('bench', :'key') \g /dev/null
-CHECKPOINT;
-SET client_min_messages = warning;
-CALL billstack.run_backfill('bench') \g /dev/null
-INSERT INTO bench.figure
-SELECT :round, 'billstack, first copy', sum(synced), extract(epoch FROM max(finished_at) - min(started_at))
-  FROM billstack.sync_progress WHERE team = 'bench';
-CALL billstack.run_backfill('bench') \g /dev/null
-INSERT INTO bench.figure
-SELECT :round, 'billstack, unchanged account', sum(synced), extract(epoch FROM max(finished_at) - min(started_at))
-  FROM billstack.sync_progress WHERE team = 'bench';
-SELECT format('  round %s: %s', round, string_agg(format('%s %s', what, round(objects / seconds)), ' | ' ORDER BY what DESC))
-  FROM bench.figure WHERE round = :round GROUP BY round;

@@ -2,7 +2,7 @@
 # What "make bench" runs: builds, makes the private copy of the server and starts test/bench/run.sh (the
 # copy of an account), test/bench/limits.sh (the same within Stripe's limits), test/bench/events.sh (the
 # inbox) and test/bench/billing.sh (calls), which find both where test/env/common.sh says.
-# Usage: bench.sh [ARGUMENT of run.sh...]    BENCH=copy, limits, events[:PARTS] or billing runs one of them
+# Usage: bench.sh [ARGUMENT of run.sh...]    BENCH=copy[:large], limits, events[:PARTS] or billing runs one of them
 . "$(dirname "$0")/common.sh"
 
 "$top/test/env/install_deps.sh" demo
@@ -14,8 +14,9 @@ mkdir -p "$build"
     cmake -S "$top" -B "$build/cmake"
     cmake --build "$build/cmake" -j "$jobs"
 } >"$build/bench-build.log" 2>&1 || { tail -n 30 "$build/bench-build.log" >&2; die "the build failed"; }
-case ${BENCH:=all} in all | copy | limits | events | events:* | billing) ;; *) die "BENCH is copy, limits, events, events:PARTS or billing" ;; esac
+case ${BENCH:=all} in all | copy | copy:large | limits | events | events:* | billing) ;; *) die "BENCH is copy[:large], limits, events, events:PARTS or billing" ;; esac
 if [ "$BENCH" = all ] || [ "$BENCH" = copy ]; then "$top/test/bench/run.sh" "$@"; fi
+if [ "$BENCH" = copy:large ]; then "$top/test/bench/run.sh" --large "$@"; fi
 if [ "$BENCH" = all ] || [ "$BENCH" = limits ]; then "$top/test/bench/limits.sh"; fi
 if [[ $BENCH == events:* ]]; then
     "$top/test/bench/events.sh" "${BENCH#events:}"
