@@ -1,12 +1,13 @@
 -- The settings: contexts, limits, values that are refused; the mark of the extension.
 LOAD 'billstack';
+-- Those of context postmaster are there only when it is preloaded.
 SET client_min_messages = warning;
 CREATE EXTENSION IF NOT EXISTS billstack;
 RESET client_min_messages;
 \pset format unaligned
 SELECT name, context, unit, min_val, max_val,
        CASE WHEN name = 'billstack.master_key_file' THEN regexp_replace(boot_val, '^.*/billstack-[0-9]+', '<beside>/billstack-<id>') ELSE boot_val END AS boot
-  FROM pg_settings WHERE name LIKE 'billstack.%' ORDER BY name;
+  FROM pg_settings WHERE name LIKE 'billstack.%' AND context <> 'postmaster' ORDER BY name;
 -- Beside the data directory, not in it.
 SELECT boot_val = regexp_replace(current_setting('data_directory'), '/[^/]*$', '') || '/billstack-' || c.system_identifier || '.keys' AS beside
   FROM pg_settings, pg_control_system() AS c WHERE name = 'billstack.master_key_file';
@@ -31,7 +32,7 @@ SET billstack.http_timeout = '1s';
 
 CREATE ROLE regress_settings_plain;
 SET ROLE regress_settings_plain;
-SELECT name FROM pg_settings WHERE name LIKE 'billstack.%' ORDER BY name;
+SELECT name FROM pg_settings WHERE name LIKE 'billstack.%' AND context <> 'postmaster' ORDER BY name;
 SET billstack.enabled = on;
 RESET ROLE;
 DROP ROLE regress_settings_plain;

@@ -10,8 +10,14 @@ namespace billstack::pg {
 namespace {
 
 constexpr int most_write_failures = 5;
+constexpr int most_repeats = 3; // of a page at once, when another worker wrote the same rows
 // A user's trigger may take its time, but not the worker's: other teams wait for it.
 constexpr int longest_page_ms = 30000;
+
+// Silent until arm(), and until its mirror is upgraded.
+bool can_be_walked(const OpenRun &run) {
+    return run.armed && run.mirror_version >= stripe::mirror_version;
+}
 
 } // namespace
 
@@ -21,6 +27,7 @@ bool BackfillService::refresh_due() const {
 
 void BackfillService::refresh() {
     refresh_at_.reset();
+    renew_claims();
     std::vector<OpenRun> open;
     {
         StoreTransaction transaction;
@@ -28,32 +35,60 @@ void BackfillService::refresh() {
         transaction.commit();
     }
     // A run whose key or owner has changed goes on with the new one from where its ranges stand.
-    std::erase_if(runs_, [&](const auto &active) {
-        return std::none_of(open.begin(), open.end(), [&](const OpenRun &run) {
+    for (auto &active : runs_) {
+        active->gone = std::none_of(open.begin(), open.end(), [&](const OpenRun &run) {
             return run.id == active->run.id && run.sealed_key == active->run.sealed_key &&
                    run.owner_name == active->run.owner_name;
         });
-    });
+    }
+    forget_gone();
+    if (colleagues_.is_sync_worker()) {
+        colleagues_.want(std::any_of(open.begin(), open.end(), can_be_walked));
+    }
     for (OpenRun &run : open) {
-        bool known = std::any_of(runs_.begin(), runs_.end(),
-                                 [&](const auto &active) { return active->run.id == run.id; });
-        if (!known) {
+        auto known = std::find_if(runs_.begin(), runs_.end(),
+                                  [&](const auto &active) { return active->run.id == run.id; });
+        if (known == runs_.end()) {
             activate(std::move(run));
+        } else {
+            (*known)->ranges_wanted = true;
         }
     }
 }
 
+void BackfillService::forget_gone() {
+    for (const auto &active : runs_) {
+        if (active->gone) {
+            claims_.release_run(active->run.id);
+        }
+    }
+    std::erase_if(runs_, [](const auto &active) { return active->gone; });
+    colleagues_.note_ranges(claims_.count());
+}
+
+void BackfillService::forget_runs() {
+    for (auto &active : runs_) {
+        active->gone = true;
+    }
+    forget_gone();
+    if (colleagues_.is_sync_worker()) {
+        colleagues_.want(false);
+    }
+}
+
 void BackfillService::activate(OpenRun run) {
-    if (!run.armed || run.mirror_version < stripe::mirror_version) {
-        return; // silent until arm(); waits until its mirror is upgraded
+    bool opens = colleagues_.is_sync_worker(); // others wait until the start is stored
+    if (!can_be_walked(run) || (!run.start_known && !opens)) {
+        return;
     }
     try {
         auto active = std::make_unique<Active>();
-        std::vector<sync::RangeSpec> ranges;
         {
             StoreTransaction transaction;
             active->owner = require_mirror_owner(run.owner_name, run.schema_name, run.schema_oid);
-            ranges = load_or_make_ranges(run);
+            if (opens) {
+                make_ranges(run);
+            }
             transaction.commit();
         }
         sync::BackfillOptions options;
@@ -69,8 +104,8 @@ void BackfillService::activate(OpenRun run) {
         active->start_stored = run.start_known;
         active->mirror = std::make_unique<SpiMirrorStore>(MirrorTarget{
             run.integration_id, run.team, run.integration, run.schema_name, run.schema_oid});
-        active->backfill = std::make_unique<sync::BackfillRun>(caller_, clock_, std::move(options),
-                                                               std::move(ranges), run.start_known);
+        active->backfill = std::make_unique<sync::BackfillRun>(
+            caller_, clock_, std::move(options), std::vector<sync::RangeSpec>(), run.start_known);
         active->run = std::move(run);
         runs_.push_back(std::move(active));
     } catch (const core::Error &error) {
@@ -104,7 +139,10 @@ void BackfillService::on_result(stripe::CallResult result) {
 }
 
 void BackfillService::work() {
-    for (auto &active : runs_) {
+    ++turn_;
+    renew_claims();
+    for (std::size_t i = 0; i < runs_.size(); ++i) {
+        auto &active = runs_[(turn_ + i) % runs_.size()];
         try {
             work_on(*active);
         } catch (const PgError &error) {
@@ -116,7 +154,10 @@ void BackfillService::work() {
             pause(*active, error.what());
         }
     }
-    std::erase_if(runs_, [](const auto &active) { return active->gone; });
+    if (std::any_of(runs_.begin(), runs_.end(), [](const auto &active) { return active->gone; })) {
+        forget_gone();
+        look_again(); // perhaps no run is left, or this one has another key now
+    }
 }
 
 void BackfillService::pause(Active &active, const std::string &reason) {
@@ -137,7 +178,8 @@ bool BackfillService::is_busy(const Active &active) const {
     }
     using Phase = sync::BackfillRun::Phase;
     Phase phase = active.backfill->phase();
-    return active.backfill->has_ready() || phase == Phase::finished ||
+    return active.ranges_wanted || active.backfill->has_ready() ||
+           (phase == Phase::finished && !active.others_walk) ||
            (phase == Phase::copying && !active.start_stored);
 }
 
@@ -148,17 +190,22 @@ void BackfillService::work_on(Active &active) {
         }
         active.paused.reset();
     }
+    if (active.ranges_wanted || (active.ranges_at && clock_.mono() >= *active.ranges_at)) {
+        take_ranges(active);
+    }
     active.backfill->advance();
     if (!active.start_stored && active.backfill->phase() != sync::BackfillRun::Phase::opening &&
         !active.backfill->fatal()) {
         note_start(active);
     }
+    cut_ranges(active);
     if (sync::RangeWalker *walker = active.backfill->next_ready()) {
         write_page(active, *walker);
         active.backfill->advance(); // it may have been the run's last
     }
     note_errors(active);
-    if (active.backfill->phase() == sync::BackfillRun::Phase::finished && !active.gone) {
+    if (active.backfill->phase() == sync::BackfillRun::Phase::finished && !active.gone &&
+        !active.ranges_wanted && !active.others_walk) {
         finish(active);
     }
 }
@@ -170,6 +217,7 @@ void BackfillService::note_start(Active &active) {
     transaction.commit();
     active.start_stored = true;
     active.trouble.clear();
+    colleagues_.wake(); // they may begin
 }
 
 // What a range waits for, or why it failed, is for the DBA to see while it lasts. One write a
@@ -180,7 +228,7 @@ void BackfillService::note_errors(Active &active) {
         note_trouble(active, active.backfill->opening_error());
     }
     for (const auto &walker : active.backfill->walkers()) {
-        std::string &noted = active.noted[walker.get()];
+        std::string &noted = active.noted[key_of(*walker)];
         bool failed = walker->state() == State::failed;
         bool waits = walker->state() == State::waiting || walker->is_put_off();
         if ((!failed && !waits) || noted == walker->error() || active.gone) {
@@ -193,6 +241,9 @@ void BackfillService::note_errors(Active &active) {
         }
         transaction.commit();
         noted = walker->error();
+        if (failed) {
+            end_range(active, *walker);
+        }
     }
 }
 
@@ -206,33 +257,56 @@ void BackfillService::note_trouble(Active &active, const std::string &trouble) {
     active.trouble = trouble;
 }
 
-// Trouble with a lock, a trigger or the disk concerns this range alone: its page is kept and
-// written later. A page that cannot be read as objects is fetched again.
+// Rows that another worker has just written or holds in another order are met by doing it again.
 void BackfillService::write_page(Active &active, sync::RangeWalker &walker) {
+    RangeName name{active.run.id, std::string(walker.kind().name), walker.range_no()};
+    for (int i = 1; claims_.has(name) && !try_page(active, walker, i < most_repeats); ++i) {
+        check_for_interrupts();
+        renew_claims(); // the walker has gone with a claim that is lost
+    }
+}
+
+// False: to be done again at once. Trouble with a lock, a trigger or the disk concerns this range
+// alone: its page is kept and written later. A page that cannot be read as objects is fetched
+// again.
+bool BackfillService::try_page(Active &active, sync::RangeWalker &walker, bool may_repeat) {
     try {
         write_in_transaction(active, walker);
         active.pauses = 0;
     } catch (const PgError &error) {
         active.mirror->forget_tables();
-        int &failures = active.write_failures[&walker];
+        if (may_repeat && error.sqlstate() == ERRCODE_T_R_DEADLOCK_DETECTED) {
+            return false;
+        }
+        int &failures = active.write_failures[key_of(walker)];
         if (!is_lock_trouble(error) && ++failures >= most_write_failures) {
             walker.give_up("writing " + std::string(walker.kind().table) +
                            " failed: " + error.what() + " (" + error.sqlstate_text() + ")");
-            return;
+            return true;
         }
-        core::Milliseconds delay = walker.put_off("writing waits: " + std::string(error.what()));
-        log(LOG, "billstack backfill of " + active.run.schema_name + " waits with " +
-                     std::string(walker.kind().table) + " for " +
-                     std::to_string(delay.count() / 1000) + " s: " + error.what());
+        put_off(active, walker, error.what());
     } catch (const core::Error &error) {
         if (error.code == core::Code::changed_meanwhile) {
-            return; // a user's call has written one of the objects: the page is decided anew
+            if (may_repeat) {
+                return false;
+            }
+            put_off(active, walker, error.message);
+            return true;
         }
         if (error.code != core::Code::stripe_unreachable) {
             throw; // not about the page: the extension has gone, for one
         }
         walker.page_unreadable(error.message);
     }
+    return true;
+}
+
+void BackfillService::put_off(Active &active, sync::RangeWalker &walker,
+                              const std::string &reason) {
+    core::Milliseconds delay = walker.put_off("writing waits: " + reason);
+    log(LOG, "billstack backfill of " + active.run.schema_name + " waits with " +
+                 std::string(walker.kind().table) + " for " + std::to_string(delay.count() / 1000) +
+                 " s: " + reason);
 }
 
 void BackfillService::project_page(const Active &active, const sync::FetchedPage &page) {
@@ -253,6 +327,7 @@ void BackfillService::write_in_transaction(Active &active, sync::RangeWalker &wa
         StoreTransaction transaction;
         active.gone = !lock_open_run(active.run.id);
         if (active.gone) {
+            transaction.commit();
             return;
         }
         sync::ApplyReport report;
@@ -265,14 +340,21 @@ void BackfillService::write_in_transaction(Active &active, sync::RangeWalker &wa
         }
         project_page(active, *page.fetched);
         std::string object(walker.kind().name);
-        advance_range(
+        bool moved = advance_range(
             {active.run.id, object.c_str(), walker.range_no(), &page, report.read, report.changed});
+        if (!moved) {
+            lose_range(active, walker);
+            return;
+        }
         // A page and its range's advance are lost together in a crash and read again.
         transaction.commit_without_waiting();
     }
-    active.noted[&walker].clear();
-    active.write_failures.erase(&walker);
+    active.noted[key_of(walker)].clear();
+    active.write_failures.erase(key_of(walker));
     walker.page_written();
+    if (walker.state() == sync::RangeWalker::State::done) {
+        end_range(active, walker);
+    }
 }
 
 bool BackfillService::take_refetches_asked() {
@@ -283,19 +365,14 @@ bool BackfillService::take_refetches_asked() {
     return asked;
 }
 
-void BackfillService::finish(Active &active) {
-    StoreTransaction transaction;
-    finish_run(active.run, active.backfill->fatal());
-    transaction.commit();
-    active.gone = true;
-}
-
 std::optional<core::MonoTime> BackfillService::next_retry() const {
     std::optional<core::MonoTime> earliest = refresh_at_;
     for (const auto &active : runs_) {
         auto at = active->paused ? active->paused : active->backfill->next_retry();
-        if (at && (!earliest || *at < *earliest)) {
-            earliest = at;
+        for (auto next : {at, active->paused ? std::nullopt : active->ranges_at}) {
+            if (next && (!earliest || *next < *earliest)) {
+                earliest = next;
+            }
         }
     }
     return earliest;

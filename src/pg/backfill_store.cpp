@@ -16,12 +16,6 @@ SELECT r.id, i.id, i.team, i.name, i.owner_name::text, i.schema_name::text, i.sc
  WHERE r.state IN ('queued', 'running')
  ORDER BY r.id)"};
 
-constinit Statement open_ranges{R"(
-SELECT object, range_no, created_gte, created_lte, cursor, cursor_created
-  FROM billstack_internal.backfill_range
- WHERE run_id = $1 AND state = 'open'
- ORDER BY object, range_no)"};
-
 constinit Statement any_range{
     "SELECT 1 FROM billstack_internal.backfill_range WHERE run_id = $1 LIMIT 1"};
 
@@ -57,7 +51,7 @@ UPDATE billstack_internal.backfill_range
        state = CASE WHEN $10 THEN 'done' ELSE 'open' END,
        started_at = coalesce(started_at, clock_timestamp()),
        finished_at = CASE WHEN $10 THEN clock_timestamp() END, error = NULL
- WHERE run_id = $1 AND object = $2 AND range_no = $3)"};
+ WHERE run_id = $1 AND object = $2 AND range_no = $3 AND state = 'open')"};
 
 constinit Statement range_error{R"(
 UPDATE billstack_internal.backfill_range
@@ -148,28 +142,14 @@ std::vector<OpenRun> load_open_runs() {
     return runs;
 }
 
-std::vector<sync::RangeSpec> load_or_make_ranges(const OpenRun &run) {
-    if (any_range.run({param(run.id)}).empty()) {
-        for (const std::string &object : run.objects) {
-            make_range.run(
-                {param(run.id), param(object), param(std::int32_t{0}), param(run.created_after)});
-        }
+void make_ranges(const OpenRun &run) {
+    if (!any_range.run({param(run.id)}).empty()) {
+        return;
     }
-    Rows rows = open_ranges.run({param(run.id)});
-    std::vector<sync::RangeSpec> ranges;
-    for (std::uint64_t row = 0; row < rows.size(); ++row) {
-        sync::RangeSpec range;
-        range.kind = stripe::find_kind(rows.text(row, 1));
-        range.range_no = rows.int32(row, 2);
-        range.position.created_gte = rows.optional_int64(row, 3);
-        range.position.created_lte = rows.optional_int64(row, 4);
-        range.position.cursor = rows.text(row, 5);
-        range.position.cursor_created = rows.optional_int64(row, 6);
-        if (range.kind != nullptr) {
-            ranges.push_back(std::move(range));
-        }
+    for (const std::string &object : run.objects) {
+        make_range.run(
+            {param(run.id), param(object), param(std::int32_t{0}), param(run.created_after)});
     }
-    return ranges;
 }
 
 bool lock_open_run(std::int64_t run_id) {
@@ -187,13 +167,14 @@ void note_run_trouble(std::int64_t run_id, const std::string &error) {
     (void)run_trouble.run({param(run_id), param(error)});
 }
 
-void advance_range(const RangeAdvance &advance) {
+bool advance_range(const RangeAdvance &advance) {
     const sync::RangePosition &after = advance.page->after;
-    move_range.run({param(advance.run_id), param(advance.object),
-                    param(static_cast<std::int32_t>(advance.range_no)), param(after.cursor),
-                    param(after.cursor_created), param(after.created_lte), param(advance.synced),
-                    param(advance.changed), param(advance.page->newest_created),
-                    param(advance.page->last)});
+    Rows moved = move_range.run(
+        {param(advance.run_id), param(advance.object),
+         param(static_cast<std::int32_t>(advance.range_no)), param(after.cursor),
+         param(after.cursor_created), param(after.created_lte), param(advance.synced),
+         param(advance.changed), param(advance.page->newest_created), param(advance.page->last)});
+    return moved.size() == 1;
 }
 
 void note_range_error(std::int64_t run_id, const std::string &object, int range_no,

@@ -28,8 +28,8 @@ struct OpenRun {
 
 std::vector<OpenRun> load_open_runs();
 
-// Ranges that are not done or failed. Makes one per kind when the run has none yet.
-std::vector<sync::RangeSpec> load_or_make_ranges(const OpenRun &run);
+// One range per kind when the run has none yet.
+void make_ranges(const OpenRun &run);
 
 // False when the run is no longer open (canceled, or its integration disconnected). Locks the run
 // against its deletion until the transaction ends.
@@ -47,7 +47,8 @@ struct RangeAdvance {
     std::int64_t synced;
     std::int64_t changed;
 };
-void advance_range(const RangeAdvance &advance);
+// False: the range is not open any more.
+bool advance_range(const RangeAdvance &advance);
 // error: "" clears it. state: open (waiting, will go on) or failed.
 void note_range_error(std::int64_t run_id, const std::string &object, int range_no,
                       const char *state, const std::string &error);

@@ -2,6 +2,8 @@
 // too, and a hook may not throw: what is wrong becomes the detail of the server's own message.
 #include "pg/config.hpp"
 
+#include "pg/shared_state.hpp"
+
 namespace billstack::pg::config {
 
 namespace {
@@ -24,6 +26,7 @@ int rate_limit_value = -1;
 int reconcile_after_value = 300000;
 bool redact_log_value = true;
 int refetch_delay_value = 60000;
+int workers_value = 1;
 
 char default_master_key_file[MAXPGPATH];
 
@@ -190,6 +193,8 @@ std::string resolved(const std::string &path) {
     return real ? std::string(real.get()) : path;
 }
 
+void define_workers();
+
 } // namespace
 
 void define_settings() {
@@ -242,8 +247,24 @@ void define_settings() {
     define(NumberSetting{"billstack.refetch_delay",
                          "How long after an event a member that Stripe fills later is read.",
                          &refetch_delay_value, 60000, 0, 24 * 60 * 60 * 1000, GUC_UNIT_MS});
+    define_workers();
     MarkGUCPrefixReserved("billstack");
 }
+
+namespace {
+
+// The launcher counts with it from the start on; later the server takes no such setting any more.
+void define_workers() {
+    if (process_shared_preload_libraries_in_progress) {
+        DefineCustomIntVariable("billstack.workers",
+                                "Workers of a database while a backfill runs, the sync worker "
+                                "included.",
+                                nullptr, &workers_value, 1, 1, max_workers, PGC_POSTMASTER, 0,
+                                nullptr, nullptr, nullptr);
+    }
+}
+
+} // namespace
 
 const char *api_base() {
     return api_base_value;
@@ -307,6 +328,9 @@ bool redact_log() {
 }
 int refetch_delay_ms() {
     return refetch_delay_value;
+}
+int workers() {
+    return workers_value;
 }
 
 } // namespace billstack::pg::config

@@ -30,5 +30,6 @@ int rate_limit();         // of an account; as endpoint_rate_limit()
 int reconcile_after_ms();
 bool redact_log();
 int refetch_delay_ms();
+int workers(); // of a database while a backfill runs; 1 without preloading
 
 } // namespace billstack::pg::config

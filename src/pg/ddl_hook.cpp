@@ -1,8 +1,8 @@
 // DROP DATABASE, RENAME, SET TABLESPACE and CREATE DATABASE ... TEMPLATE fail while anybody is
 // connected; DROP and ALTER EXTENSION lock tables the worker reads, in an order of their own, and
-// would be the victims of a deadlock. The hook asks the worker of that database to leave, keeps it
-// away until the command's transaction has ended, and lets the launcher look again then, whether
-// the command succeeded or not.
+// would be the victims of a deadlock. The hook asks the workers of that database to leave, keeps
+// them away until the command's transaction has ended, and lets the launcher look again then,
+// whether the command succeeded or not.
 #include "pg/ddl_hook.hpp"
 
 #include "pg/shared_state.hpp"
@@ -108,15 +108,15 @@ void at_transaction_end(XactEvent event, void *) {
     }
 }
 
-bool worker_has_left(SharedState *state, Oid database) {
+bool workers_have_left(SharedState *state, Oid database) {
     SpinGuard guard(*state);
     DatabaseEntry *entry = find_entry(*state, database);
-    return entry == nullptr || (entry->worker_pid == 0 && entry->state != DatabaseState::starting);
+    return entry == nullptr || (!has_workers(*entry) && entry->state != DatabaseState::starting);
 }
 
 void hold(Oid database) {
     SharedState *state = shared_state();
-    int worker = -1;
+    WorkerLatches workers;
     {
         SpinGuard guard(*state);
         DatabaseEntry *entry = find_entry(*state, database);
@@ -127,11 +127,17 @@ void hold(Oid database) {
         entry->held_by = MyProcPid;
         entry->holder_procno = own_procno();
         entry->leave = true;
-        worker = entry->worker_procno;
+        entry->backfill_workers = 0;
+        workers.add(entry->worker_procno);
+        for (const BackfillWorkerEntry &worker : entry->backfill_worker) {
+            if (worker.pid != 0) {
+                workers.add(worker.procno);
+            }
+        }
     }
-    set_latch_of(worker);
+    workers.set();
     TimestampTz give_up = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), leave_patience_ms);
-    while (!worker_has_left(state, database) && GetCurrentTimestamp() < give_up) {
+    while (!workers_have_left(state, database) && GetCurrentTimestamp() < give_up) {
         WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, 10, PG_WAIT_EXTENSION);
         ResetLatch(MyLatch);
         CHECK_FOR_INTERRUPTS();

@@ -48,6 +48,30 @@ View look(SharedState &state) {
     return view;
 }
 
+// The sync worker runs: with it, who shares its backfills, and who should and cannot.
+HealthCheck running_check(const DatabaseEntry &entry) {
+    std::string text = "running as process " + std::to_string(entry.worker_pid);
+    int present = 0;
+    int refused = 0;
+    for (int i = 0; i < max_workers - 1; ++i) {
+        const BackfillWorkerEntry &worker = entry.backfill_worker[i];
+        if (worker.pid != 0) {
+            text += present++ == 0 ? ", backfill workers as " : ", ";
+            text += std::to_string(worker.pid);
+        } else if (i < entry.backfill_workers && worker.refused) {
+            ++refused;
+        }
+    }
+    if (refused == 0) {
+        return {"worker", ok, text, {}};
+    }
+    return {"worker", warn,
+            text + "; no background worker slot is free for " + std::to_string(refused) + " of " +
+                std::to_string(entry.backfill_workers) + " further workers of the backfill",
+            "The backfill goes on without them. Raise max_worker_processes or lower "
+            "billstack.workers, and restart the server."};
+}
+
 HealthCheck worker_check(const View &view) {
     const char *name = "worker";
     if (RecoveryInProgress()) {
@@ -68,7 +92,7 @@ HealthCheck worker_check(const View &view) {
         if (!error.empty()) {
             return {name, warn, error, {}};
         }
-        return {name, ok, "running as process " + std::to_string(entry.worker_pid), {}};
+        return running_check(entry);
     case DatabaseState::starting:
         return {name, warn, "starting",
                 "If it stays so, raise max_worker_processes and restart the server."};

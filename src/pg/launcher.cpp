@@ -1,5 +1,6 @@
 #include "pg/launcher.hpp"
 
+#include "pg/config.hpp"
 #include "pg/datum.hpp"
 #include "pg/scope.hpp"
 #include "pg/shared_state.hpp"
@@ -12,10 +13,19 @@ constexpr long look_again_ms = 300000; // a net: everything that matters sets th
 constexpr long scout_again_ms = 5000;
 constexpr int longest_backoff_s = 90; // 12 restarts in ten minutes of a lasting error
 constexpr int terminated_pause_s = 1;
+constexpr int refused_pause_s = 10; // with max_worker_processes used up
 constexpr int healthy_after_s = 60; // a worker that ran so long has forgiven earlier failures
 
-// Workers this launcher registered, by the index of their database's entry.
-BackgroundWorkerHandle *handles[max_databases];
+// Workers this launcher registered, by the index of their database's entry; 0 is the sync worker.
+BackgroundWorkerHandle *handles[max_databases][max_workers];
+
+// By the same index: its sync worker found no slot when it was last started.
+bool refused[max_databases];
+
+bool has_handles(int index) {
+    return std::any_of(std::begin(handles[index]), std::end(handles[index]),
+                       [](const BackgroundWorkerHandle *handle) { return handle != nullptr; });
+}
 
 // Which of the known databases exist and take connections. pg_database is one of the few catalogs
 // that can be read without having selected a database.
@@ -62,7 +72,7 @@ void refresh_entries(SharedState &state, Oid &for_scout) {
     for (int i = 0; i < max_databases; ++i) {
         DatabaseEntry &entry = state.databases[i];
         if (OidIsValid(entry.database) && entry.database == known[i] && !exists[i] &&
-            entry.worker_pid == 0 && entry.held_by == 0 && handles[i] == nullptr &&
+            !has_workers(entry) && entry.held_by == 0 && !has_handles(i) &&
             entry.state != DatabaseState::starting) {
             entry.database = InvalidOid;
         }
@@ -74,7 +84,16 @@ void refresh_entries(SharedState &state, Oid &for_scout) {
     }
 }
 
-bool register_worker(Oid database, const char *name, const char *function,
+struct WorkerKind {
+    const char *name;
+    const char *function;
+};
+constexpr WorkerKind sync_worker{"billstack sync worker", "billstack_sync_worker"};
+constexpr WorkerKind backfill_worker{"billstack backfill worker", "billstack_backfill_worker"};
+constexpr WorkerKind scout{"billstack scout", "billstack_scout"};
+
+// False: max_worker_processes is used up.
+bool register_worker(Oid database, int number, const WorkerKind &kind,
                      BackgroundWorkerHandle **handle) {
     BackgroundWorker worker;
     std::memset(&worker, 0, sizeof(worker));
@@ -82,10 +101,11 @@ bool register_worker(Oid database, const char *name, const char *function,
     worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
     worker.bgw_restart_time = BGW_NEVER_RESTART; // the launcher decides
     strlcpy(worker.bgw_library_name, "billstack", sizeof(worker.bgw_library_name));
-    strlcpy(worker.bgw_function_name, function, sizeof(worker.bgw_function_name));
-    strlcpy(worker.bgw_name, name, sizeof(worker.bgw_name));
-    strlcpy(worker.bgw_type, name, sizeof(worker.bgw_type));
+    strlcpy(worker.bgw_function_name, kind.function, sizeof(worker.bgw_function_name));
+    strlcpy(worker.bgw_name, kind.name, sizeof(worker.bgw_name));
+    strlcpy(worker.bgw_type, kind.name, sizeof(worker.bgw_type));
     worker.bgw_main_arg = ObjectIdGetDatum(database);
+    std::memcpy(worker.bgw_extra, &number, sizeof(number));
     worker.bgw_notify_pid = MyProcPid;
     return call([&] {
         MemoryContext outer = MemoryContextSwitchTo(TopMemoryContext);
@@ -95,11 +115,13 @@ bool register_worker(Oid database, const char *name, const char *function,
     });
 }
 
+int backoff_s(int failures) {
+    return std::min(longest_backoff_s, 1 << std::min(failures, 7));
+}
+
 void back_off(DatabaseEntry &entry, TimestampTz now) {
-    int seconds = std::min(longest_backoff_s, 1 << std::min(entry.failures, 7));
-    ++entry.failures;
     entry.state = DatabaseState::backing_off;
-    entry.retry_at = TimestampTzPlusMilliseconds(now, seconds * 1000);
+    entry.retry_at = TimestampTzPlusMilliseconds(now, backoff_s(entry.failures++) * 1000);
 }
 
 // A registered worker that the postmaster reports as stopped: how it ended says what comes next.
@@ -126,17 +148,42 @@ void note_end(SharedState &state, int index, TimestampTz now) {
     entry.leave = false;
 }
 
+// The same for a backfill worker. What is still wanted is started again.
+void note_backfill_worker_end(SharedState &state, int index, int number, TimestampTz now) {
+    SpinGuard guard(state);
+    DatabaseEntry &entry = state.databases[index];
+    BackfillWorkerEntry &worker = entry.backfill_worker[number - 1];
+    if (worker.pid != 0) {
+        return;
+    }
+    if (worker.ended_well || entry.held_by != 0) {
+        worker.failures = 0;
+        worker.retry_at = 0;
+    } else if (worker.terminated) {
+        worker.retry_at = TimestampTzPlusMilliseconds(now, terminated_pause_s * 1000);
+    } else {
+        if (TimestampDifferenceExceeds(worker.started_at, now, healthy_after_s * 1000)) {
+            worker.failures = 0;
+        }
+        worker.retry_at = TimestampTzPlusMilliseconds(now, backoff_s(worker.failures++) * 1000);
+    }
+}
+
 void collect_ended(SharedState &state) {
     for (int i = 0; i < max_databases; ++i) {
-        if (handles[i] == nullptr) {
-            continue;
-        }
-        pid_t pid = 0;
-        BgwHandleStatus status = call([&] { return GetBackgroundWorkerPid(handles[i], &pid); });
-        if (status == BGWH_STOPPED) {
-            pfree(handles[i]);
-            handles[i] = nullptr;
-            note_end(state, i, GetCurrentTimestamp());
+        for (int number = 0; number < max_workers; ++number) {
+            BackgroundWorkerHandle *&handle = handles[i][number];
+            pid_t pid = 0;
+            if (handle == nullptr ||
+                call([&] { return GetBackgroundWorkerPid(handle, &pid); }) != BGWH_STOPPED) {
+                continue;
+            }
+            pfree(std::exchange(handle, nullptr));
+            if (number == 0) {
+                note_end(state, i, GetCurrentTimestamp());
+            } else {
+                note_backfill_worker_end(state, i, number, GetCurrentTimestamp());
+            }
         }
     }
 }
@@ -157,13 +204,44 @@ bool is_due(SharedState &state, int index, TimestampTz now, Oid &database) {
     return true;
 }
 
-void start_due(SharedState &state) {
-    TimestampTz now = GetCurrentTimestamp();
+// A sync worker finds no slot: backfill workers of all databases leave, until their sync workers
+// look at the runs again.
+void make_room(SharedState &state) {
+    for (DatabaseEntry &entry : state.databases) {
+        WorkerLatches latches;
+        {
+            SpinGuard guard(state);
+            entry.backfill_workers = 0;
+            for (const BackfillWorkerEntry &worker : entry.backfill_worker) {
+                if (worker.pid != 0) {
+                    latches.add(worker.procno);
+                }
+            }
+        }
+        latches.set();
+    }
+}
+
+bool sync_worker_lacks_slot(SharedState &state) {
+    SpinGuard guard(state);
+    for (int i = 0; i < max_databases; ++i) {
+        const DatabaseEntry &entry = state.databases[i];
+        if (refused[i] && OidIsValid(entry.database) && entry.state == DatabaseState::backing_off) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void start_sync_workers(SharedState &state, TimestampTz now) {
     for (int i = 0; i < max_databases; ++i) {
         Oid database = InvalidOid;
-        if (handles[i] == nullptr && is_due(state, i, now, database) &&
-            !register_worker(database, "billstack sync worker", "billstack_sync_worker",
-                             &handles[i])) {
+        if (handles[i][0] != nullptr || !is_due(state, i, now, database)) {
+            continue;
+        }
+        refused[i] = !register_worker(database, 0, sync_worker, &handles[i][0]);
+        if (refused[i]) {
+            make_room(state);
             SpinGuard guard(state);
             strlcpy(state.databases[i].last_error,
                     "no background worker slot is free: raise max_worker_processes",
@@ -173,14 +251,74 @@ void start_due(SharedState &state) {
     }
 }
 
+// Backfill workers are wanted of a database whose sync worker runs and has a run open.
+bool is_wanted(const DatabaseEntry &entry, int number) {
+    return OidIsValid(entry.database) && entry.state == DatabaseState::running &&
+           entry.held_by == 0 && !entry.leave && !entry.extension_missing &&
+           entry.backfill_workers >= number && entry.backfill_worker[number - 1].pid == 0;
+}
+
+bool is_backfill_worker_due(SharedState &state, int index, int number, TimestampTz now,
+                            Oid &database) {
+    SpinGuard guard(state);
+    DatabaseEntry &entry = state.databases[index];
+    BackfillWorkerEntry &worker = entry.backfill_worker[number - 1];
+    if (!is_wanted(entry, number) || worker.retry_at > now) {
+        return false;
+    }
+    worker.started_at = now;
+    worker.terminated = false;
+    worker.ended_well = false;
+    worker.refused = false;
+    database = entry.database;
+    return true;
+}
+
+void start_backfill_workers(SharedState &state, TimestampTz now) {
+    for (int i = 0; i < max_databases; ++i) {
+        for (int number = 1; number < config::workers(); ++number) {
+            Oid database = InvalidOid;
+            if (handles[i][number] != nullptr ||
+                !is_backfill_worker_due(state, i, number, now, database) ||
+                register_worker(database, number, backfill_worker, &handles[i][number])) {
+                continue;
+            }
+            SpinGuard guard(state);
+            DatabaseEntry &entry = state.databases[i];
+            BackfillWorkerEntry &worker = entry.backfill_worker[number - 1];
+            worker.refused = true;
+            worker.retry_at = TimestampTzPlusMilliseconds(now, refused_pause_s * 1000);
+            entry.expected_until = 0; // the others need not wait for it
+        }
+    }
+}
+
+// Sync workers first: they make the calls of sessions.
+void start_due(SharedState &state) {
+    TimestampTz now = GetCurrentTimestamp();
+    start_sync_workers(state, now);
+    if (!sync_worker_lacks_slot(state)) {
+        start_backfill_workers(state, now);
+    }
+}
+
 long until_next_retry(SharedState &state) {
     TimestampTz now = GetCurrentTimestamp();
     long shortest = look_again_ms;
+    auto consider = [&](TimestampTz at) {
+        shortest = std::min(shortest, std::max(TimestampDifferenceMilliseconds(now, at), 1L));
+    };
+    bool lacks_slot = sync_worker_lacks_slot(state);
     SpinGuard guard(state);
-    for (const DatabaseEntry &entry : state.databases) {
+    for (int i = 0; i < max_databases; ++i) {
+        const DatabaseEntry &entry = state.databases[i];
         if (OidIsValid(entry.database) && entry.state == DatabaseState::backing_off) {
-            long left = TimestampDifferenceMilliseconds(now, entry.retry_at);
-            shortest = std::min(shortest, std::max(left, 1L));
+            consider(entry.retry_at);
+        }
+        for (int number = 1; number < config::workers() && !lacks_slot; ++number) {
+            if (handles[i][number] == nullptr && is_wanted(entry, number)) {
+                consider(entry.backfill_worker[number - 1].retry_at);
+            }
         }
     }
     return shortest;
@@ -228,7 +366,7 @@ void collect_orphans(SharedState &state) {
     SpinGuard guard(state);
     for (int i = 0; i < max_databases; ++i) {
         DatabaseEntry &entry = state.databases[i];
-        if (handles[i] == nullptr && entry.worker_pid == 0 &&
+        if (handles[i][0] == nullptr && entry.worker_pid == 0 &&
             (entry.state == DatabaseState::running || entry.state == DatabaseState::starting)) {
             entry.state = DatabaseState::absent;
         }
@@ -253,7 +391,7 @@ class Scouting {
         TimestampTz now = GetCurrentTimestamp();
         if (!done_ && OidIsValid(database) && now >= retry_at_) {
             retry_at_ = TimestampTzPlusMilliseconds(now, scout_again_ms);
-            register_worker(database, "billstack scout", "billstack_scout", &handle_);
+            register_worker(database, 0, scout, &handle_);
         }
     }
 

@@ -168,13 +168,17 @@ WorkerPresence look_for_worker(SharedState &state, std::string &last_error) {
 
 // What waits in the worker for the worker waits for ever.
 void refuse_in_worker(SharedState &state) {
-    pid_t worker = 0;
+    bool is_worker = false;
     {
         SpinGuard guard(state);
-        DatabaseEntry *entry = find_entry(state, MyDatabaseId);
-        worker = entry != nullptr ? entry->worker_pid : 0;
+        if (const DatabaseEntry *entry = find_entry(state, MyDatabaseId)) {
+            is_worker = entry->worker_pid == MyProcPid;
+            for (const BackfillWorkerEntry &worker : entry->backfill_worker) {
+                is_worker = is_worker || worker.pid == MyProcPid;
+            }
+        }
     }
-    if (worker == MyProcPid) {
+    if (is_worker) {
         throw core::Error(core::Code::not_ready,
                           "a handler or trigger that the billstack worker runs cannot call Stripe",
                           "The worker makes the calls, and is busy with the handler until it ends.",

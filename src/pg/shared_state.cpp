@@ -86,6 +86,18 @@ int own_procno() noexcept {
     return own_proc_number();
 }
 
+void WorkerLatches::set() const noexcept {
+    for (int i = 0; i < count; ++i) {
+        set_latch_of(procnos[i]);
+    }
+}
+
+bool has_workers(const DatabaseEntry &entry) noexcept {
+    return entry.worker_pid != 0 ||
+           std::any_of(std::begin(entry.backfill_worker), std::end(entry.backfill_worker),
+                       [](const BackfillWorkerEntry &worker) { return worker.pid != 0; });
+}
+
 DatabaseEntry *find_entry(SharedState &state, Oid database) noexcept {
     for (DatabaseEntry &entry : state.databases) {
         if (entry.database == database) {

@@ -8,6 +8,7 @@
 namespace billstack::pg {
 
 inline constexpr int max_databases = 64;
+inline constexpr int max_workers = 16; // of a database, its sync worker included
 inline constexpr int slot_count = 32;
 inline constexpr std::size_t slot_request_size = 64 * 1024;
 inline constexpr std::size_t slot_answer_size = 256 * 1024;
@@ -21,6 +22,21 @@ enum class DatabaseState : std::int32_t {
     held         // a DDL command on the database keeps the worker away
 };
 
+// A worker that runs backfills only, beside the sync worker. Those of a database count from 1, the
+// sync worker being 0.
+struct BackfillWorkerEntry {
+    pid_t pid;             // 0: none
+    int procno;            // as worker_procno
+    bool work_waiting;     // runs and ranges it should look at
+    bool terminated;       // by a signal: no failure
+    bool ended_well;       // it was asked to end, or had no work
+    bool refused;          // max_worker_processes is used up
+    std::int32_t ranges;   // that it walks
+    std::int32_t failures; // in a row
+    TimestampTz started_at;
+    TimestampTz retry_at;
+};
+
 // Plain data; `lock` of SharedState protects all of it.
 struct DatabaseEntry {
     Oid database; // InvalidOid: the entry is free
@@ -32,6 +48,8 @@ struct DatabaseEntry {
     bool leave;                // the worker is asked to end with exit code 0
     bool work_waiting;         // set at commit: rows the worker should look at
     bool inbox_waiting;        // the same for rows of the inbox and calls of handlers
+    bool runs_waiting;         // the same for runs and ranges that another worker has touched
+    bool refetch_waiting;      // the same for refetches that another worker asks for
     bool counters_changed;     // pg/inbox_counters.hpp has something to store
     std::uint64_t inbox_moves; // odd while the worker moves events to the ledger
     bool key_used;             // pg/key_uses.hpp has something to store
@@ -46,6 +64,10 @@ struct DatabaseEntry {
     std::int64_t running_call;      // the worker is in this call of a handler, 0: in none
     char worker_version[16];        // of the library the worker runs
     char last_error[256];
+    std::int32_t ranges;           // that the sync worker walks
+    std::int32_t backfill_workers; // wanted beside it: while a run is open
+    TimestampTz expected_until;    // till then those that are wanted count as there
+    BackfillWorkerEntry backfill_worker[max_workers - 1]; // worker n has index n - 1
 };
 
 enum class SlotState : std::int32_t { free, filling, queued, taken, answered, abandoned };
@@ -159,6 +181,20 @@ int own_procno() noexcept;
 // Entry of a database; nullptr when there is none. Call with the lock held.
 DatabaseEntry *find_entry(SharedState &state, Oid database) noexcept;
 DatabaseEntry *find_or_make_entry(SharedState &state, Oid database) noexcept; // nullptr: table full
+// A worker of the database is connected to it, or about to be. Call with the lock held.
+bool has_workers(const DatabaseEntry &entry) noexcept;
+
+// The latches of the workers of a database, to be set once the lock is released.
+struct WorkerLatches {
+    int procnos[max_workers];
+    int count = 0;
+    void add(int procno) noexcept {
+        if (count < max_workers) {
+            procnos[count++] = procno;
+        }
+    }
+    void set() const noexcept;
+};
 
 class SpinGuard {
   public:

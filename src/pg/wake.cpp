@@ -18,7 +18,7 @@ void wake_now() noexcept {
     if (state == nullptr) {
         return;
     }
-    int worker = -1;
+    WorkerLatches workers;
     int launcher = -1;
     {
         SpinGuard guard(*state);
@@ -30,13 +30,21 @@ void wake_now() noexcept {
             }
             entry->work_waiting = entry->work_waiting || worker_wanted != 0 || launcher_wanted != 0;
             entry->inbox_waiting = entry->inbox_waiting || inbox_wanted != 0;
-            worker = entry->worker_pid != 0 ? entry->worker_procno : -1;
+            if (entry->worker_pid != 0) {
+                workers.add(entry->worker_procno);
+            }
+            for (BackfillWorkerEntry &worker : entry->backfill_worker) {
+                if (worker.pid != 0 && worker_wanted != 0) {
+                    worker.work_waiting = true;
+                    workers.add(worker.procno);
+                }
+            }
         }
         if (launcher_wanted != 0 && state->launcher_pid != 0) {
             launcher = state->launcher_procno;
         }
     }
-    set_latch_of(worker);
+    workers.set();
     set_latch_of(launcher);
 }
 

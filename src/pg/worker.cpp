@@ -85,7 +85,8 @@ void Worker::connect_network() {
     intents_ = std::make_unique<IntentService>(network_.caller());
     reconcile_ = std::make_unique<IntentReconcile>(network_.caller(), clock_, *intents_);
     requests_ = std::make_unique<RequestService>(state_, network_.caller(), *intents_);
-    backfills_ = std::make_unique<BackfillService>(network_.caller(), clock_);
+    backfills_ = std::make_unique<BackfillService>(network_.caller(), clock_,
+                                                   Colleagues(state_, own_database, 0));
     refetches_ = std::make_unique<RefetchService>(network_.caller(), clock_);
     look_wanted_ = true;
 }
@@ -112,6 +113,14 @@ bool Worker::leave_requested() {
         entry->work_waiting = false;
         look_wanted_ = true;
     }
+    if (entry->runs_waiting) {
+        entry->runs_waiting = false;
+        backfills_->look_again();
+    }
+    if (entry->refetch_waiting) {
+        entry->refetch_waiting = false;
+        refetches_->wake();
+    }
     if (entry->inbox_waiting) {
         entry->inbox_waiting = false;
         events_.wake();
@@ -133,6 +142,7 @@ bool Worker::look_around() {
         }
         if (entry != nullptr) {
             entry->extension_missing = true;
+            entry->backfill_workers = 0; // they are woken when this one is gone
         }
         return false;
     }
@@ -217,6 +227,9 @@ void Worker::work() {
     if (turn.handlers_queued) {
         handlers_.wake();
     }
+    if (backfills_->refresh_due()) {
+        backfills_->refresh();
+    }
     backfills_->work();
     serve_callers();
     if (backfills_->take_refetches_asked()) {
@@ -262,8 +275,7 @@ bool Worker::attend_database() {
     }
     resume_at_.reset();
     try {
-        if ((look_wanted_ || clock_.mono() >= next_look_ || backfills_->refresh_due()) &&
-            !look_around()) {
+        if ((look_wanted_ || clock_.mono() >= next_look_) && !look_around()) {
             return false;
         }
         if (version_fits_) {
@@ -375,6 +387,7 @@ void report_gone(int, Datum) {
         if (DatabaseEntry *entry = own_entry(*state)) {
             entry->worker_pid = 0;
             entry->worker_procno = -1;
+            entry->ranges = 0;
             entry->terminated = terminated != 0;
             holder = entry->held_by != 0 ? entry->holder_procno : -1;
         }
@@ -382,6 +395,7 @@ void report_gone(int, Datum) {
     }
     set_latch_of(holder);
     set_latch_of(launcher);
+    Colleagues(*state, own_database, 0).wake(); // its ranges are theirs
 }
 
 // False when the entry is held or the worker is not wanted any more.
