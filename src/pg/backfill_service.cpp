@@ -4,6 +4,7 @@
 #include "pg/log.hpp"
 #include "pg/mirror_access.hpp"
 #include "pg/projection.hpp"
+#include "sync/page_part.hpp"
 
 namespace billstack::pg {
 
@@ -138,7 +139,8 @@ void BackfillService::on_result(stripe::CallResult result) {
     }
 }
 
-void BackfillService::work() {
+void BackfillService::work(std::size_t most_rows) {
+    most_rows_ = most_rows;
     ++turn_;
     renew_claims();
     for (std::size_t i = 0; i < runs_.size(); ++i) {
@@ -309,21 +311,40 @@ void BackfillService::put_off(Active &active, sync::RangeWalker &walker,
                  " s: " + reason);
 }
 
-void BackfillService::project_page(const Active &active, const sync::FetchedPage &page) {
+// Only what the page has changed: the project rows of the rest were made when that was written.
+// Customers and prices all the same: rows that wait for a project hang on them.
+void BackfillService::project_page(const Active &active, const sync::FetchedPage &page,
+                                   const sync::ApplyReport &report) {
+    const stripe::Kind *kind = page.only_list != nullptr ? page.only_list->kind : page.kind;
+    std::set<std::string> changed(report.touched.begin(), report.touched.end());
     TouchedObjects touched;
+    if (!changed.empty()) {
+        touched[kind] = changed;
+    }
+    if (page.only_list == nullptr && (kind->name == "customer" || kind->name == "price")) {
+        for (const sync::Row &row : page.rows) {
+            touched[kind].emplace(row.id);
+        }
+    }
+    KnownBytes known; // of the objects that the mirror has from this page
     for (const sync::Row &row : page.rows) {
-        touched[page.kind].emplace(row.id);
+        if (page.only_list == nullptr && changed.contains(std::string(row.id))) {
+            known.emplace(row.id, row.raw);
+        }
     }
     const OpenRun &run = active.run;
     TimeLimit limit(longest_page_ms);
     project_objects(
         {run.integration_id, run.team, run.integration, run.schema_name, run.schema_oid},
-        active.owner, touched);
+        active.owner, touched, known);
 }
 
 void BackfillService::write_in_transaction(Active &active, sync::RangeWalker &walker) {
-    sync::PendingPage &page = *walker.ready_page();
+    std::size_t rows = 0;
+    bool rest = true;
+    bool moved = false;
     {
+        sync::PagePart part(*walker.ready_page(), most_rows_);
         StoreTransaction transaction;
         active.gone = !lock_open_run(active.run.id);
         if (active.gone) {
@@ -335,23 +356,31 @@ void BackfillService::write_in_transaction(Active &active, sync::RangeWalker &wa
             TimeLimit limit(longest_page_ms);
             UserContext owner(active.owner, UserContext::Rights::restricted);
             active.mirror->ensure_table(walker.kind());
-            report = sync::apply_page(*active.mirror, *page.fetched, sync::Source::backfill,
+            report = sync::apply_page(*active.mirror, *part.page().fetched, sync::Source::backfill,
                                       config::api_version());
         }
-        project_page(active, *page.fetched);
+        project_page(active, *part.page().fetched, report);
         std::string object(walker.kind().name);
-        bool moved = advance_range(
-            {active.run.id, object.c_str(), walker.range_no(), &page, report.read, report.changed});
-        if (!moved) {
-            lose_range(active, walker);
-            return;
+        moved = advance_range({active.run.id, object.c_str(), walker.range_no(), &part.page(),
+                               report.read, report.changed});
+        if (moved) {
+            // A page and its range's advance are lost together in a crash and read again.
+            transaction.commit_without_waiting();
         }
-        // A page and its range's advance are lost together in a crash and read again.
-        transaction.commit_without_waiting();
+        rows = part.rows();
+        rest = part.is_rest();
+    }
+    if (!moved) {
+        lose_range(active, walker); // after the part, which gives its rows back to the walker's page
+        return;
     }
     active.noted[key_of(walker)].clear();
     active.write_failures.erase(key_of(walker));
-    walker.page_written();
+    if (rest) {
+        walker.page_written();
+    } else {
+        walker.part_written(rows);
+    }
     if (walker.state() == sync::RangeWalker::State::done) {
         end_range(active, walker);
     }

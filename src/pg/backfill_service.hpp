@@ -24,8 +24,9 @@ class BackfillService {
     void forget_runs(); // their ranges stay as they stand in the table
     bool owns(stripe::CallId id) const;
     void on_result(stripe::CallResult result);
-    // Lets runs submit calls, writes at most one page a run, ends finished runs.
-    void work();
+    // Lets runs submit calls, writes at most one page a run, ends finished runs. most_rows: of a
+    // page at once, 0: all.
+    void work(std::size_t most_rows);
     // Something can be done without waiting for anything.
     bool busy() const;
     std::optional<core::MonoTime> next_retry() const;
@@ -67,7 +68,8 @@ class BackfillService {
     void write_page(Active &active, sync::RangeWalker &walker);
     bool try_page(Active &active, sync::RangeWalker &walker, bool may_repeat);
     void put_off(Active &active, sync::RangeWalker &walker, const std::string &reason);
-    void project_page(const Active &active, const sync::FetchedPage &page);
+    void project_page(const Active &active, const sync::FetchedPage &page,
+                      const sync::ApplyReport &report);
     void write_in_transaction(Active &active, sync::RangeWalker &walker);
     void finish(Active &active);
     void forget_gone();
@@ -86,6 +88,7 @@ class BackfillService {
     RangeClaims claims_;
     std::vector<std::unique_ptr<Active>> runs_;
     std::size_t turn_ = 0; // the run that comes first
+    std::size_t most_rows_ = 0;
     std::optional<core::MonoTime> refresh_at_;
 };
 

@@ -69,11 +69,12 @@ void EventService::rescan() {
     twins_.reset();
 }
 
-std::vector<InboxEvent> EventService::claim(bool &more) {
+std::vector<InboxEvent> EventService::claim(std::size_t most, bool &more) {
+    int size = most == 0 ? batch_size : std::min(batch_size, static_cast<int>(most));
     // By turns: what is put off again and again must not hold up what is new.
     due_turn_ = !due_turn_;
     if (retry_due() && due_turn_) {
-        std::vector<InboxEvent> due = claim_due(retry_batch_size, resting_);
+        std::vector<InboxEvent> due = claim_due(std::min(retry_batch_size, size), resting_);
         if (!due.empty()) {
             more = true;
             return due;
@@ -87,7 +88,7 @@ std::vector<InboxEvent> EventService::claim(bool &more) {
         woken_ = false;
         pass_batches_ = 0;
     }
-    std::vector<InboxEvent> events = claim_new(position_, batch_size, resting_);
+    std::vector<InboxEvent> events = claim_new(position_, size, resting_);
     more = !events.empty(); // a full batch, or one cut short by its size; the next one tells
     if (!events.empty()) {
         position_ = {events.back().inserted_by, events.back().id};
@@ -115,7 +116,7 @@ SpiMirrorStore &EventService::mirror_of(const EventTarget &target) {
     return *mirror;
 }
 
-EventTurn EventService::work() {
+EventTurn EventService::work(std::size_t most) {
     EventTurn turn;
     if (!busy()) {
         return turn;
@@ -124,7 +125,7 @@ EventTurn EventService::work() {
     InboxMove move;
     try {
         StoreTransaction transaction;
-        for (InboxEvent &row : claim(turn.more)) {
+        for (InboxEvent &row : claim(most, turn.more)) {
             auto found = std::find_if(groups.begin(), groups.end(), [&](const auto &group) {
                 return group->target.integration_id == row.integration_id;
             });

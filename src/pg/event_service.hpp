@@ -29,8 +29,8 @@ class EventService {
     }
     // All rows are to be looked at again: after a start, an arm(), an upgrade of a mirror.
     void rescan();
-    // One batch, one transaction.
-    EventTurn work();
+    // One batch, one transaction. most: events of it, 0: as many as a batch has.
+    EventTurn work(std::size_t most);
     bool busy() const { return wanted_ || retry_due(); }
     std::optional<core::MonoTime> next_retry() const { return retry_at_; }
 
@@ -40,7 +40,7 @@ class EventService {
     using Works = std::vector<Work *>;
 
     bool retry_due() const { return retry_at_ && clock_.mono() >= *retry_at_; }
-    std::vector<InboxEvent> claim(bool &more);
+    std::vector<InboxEvent> claim(std::size_t most, bool &more);
     void process(Group &group, EventTurn &turn);
     void put_off_linking(Group &group, const Works &works);
     void read(Group &group, Works &readable);

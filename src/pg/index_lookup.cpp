@@ -6,7 +6,7 @@ namespace {
 
 // Of all lookups of this process. Plain data: a destructor would run while the server takes itself
 // apart.
-constexpr int max_tables = 16;
+constexpr int max_tables = 32;
 Oid tables[max_tables];
 int table_count = 0;
 bool overflown = false;

@@ -5,7 +5,7 @@
 
 namespace billstack::pg {
 
-inline constexpr int max_lookup_columns = 8;
+inline constexpr int max_lookup_columns = 12;
 
 // A found row; valid while it is being visited. Plain data, usable inside call().
 struct IndexRow {

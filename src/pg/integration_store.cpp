@@ -24,7 +24,8 @@ constinit Statement select_integrations{
     "          WHERE r.integration_id = i.id AND r.state IN ('queued', 'running')),"
     " i.last_error, i.last_error_at, i.mirror_version, i.system_identifier, i.database_oid"
     " FROM billstack_internal.integration AS i"
-    " WHERE i.team = $1 AND ($2::text IS NULL OR i.name = $2) ORDER BY i.name"};
+    " WHERE i.team = $1 AND ($2::text IS NULL OR i.name = $2) ORDER BY i.name",
+    nullptr, CURSOR_OPT_GENERIC_PLAN};
 
 constinit Statement select_outdated{
     "SELECT i.team, i.name FROM billstack_internal.integration AS i "

@@ -97,21 +97,50 @@ void IntentService::add(Waiter waiter, stripe::Call call, RequestIntent intent) 
     open_.push_back(std::move(open));
 }
 
+namespace {
+
+// "" when it went well. Alone in a subtransaction: what it has done is undone when it fails, and
+// the rest of the transaction goes on.
+template <class Do> std::string try_alone(Do run) {
+    try {
+        Subtransaction subtransaction;
+        {
+            SpiSession spi;
+            run();
+        }
+        subtransaction.commit();
+        return {};
+    } catch (const PgError &error) {
+        return error.what();
+    } catch (const core::Error &error) {
+        return error.message;
+    }
+}
+
+} // namespace
+
 void IntentService::send_queued() {
     std::vector<Open *> batch = std::exchange(queue_, {});
     if (batch.empty()) {
         return;
     }
+    std::vector<std::pair<Open *, std::string>> refused;
+    std::vector<Open *> ready;
     try {
         StoreTransaction transaction;
-        for (const IntentOutcome &outcome : outcomes_) {
-            store_outcome(outcome);
-        }
+        bool recorded = outcomes_.empty() || try_alone([&] { store_outcomes(); }).empty();
         for (Open *open : batch) {
-            prepare(*open);
+            std::string reason = try_alone([&] { prepare(*open); });
+            if (reason.empty()) {
+                ready.push_back(open);
+            } else {
+                refused.emplace_back(open, reason);
+            }
         }
         transaction.commit_durably();
-        outcomes_.clear();
+        if (recorded) {
+            outcomes_.clear();
+        }
     } catch (const PgError &error) {
         refuse(batch, error.what());
         return;
@@ -119,10 +148,19 @@ void IntentService::send_queued() {
         refuse(batch, error.message);
         return;
     }
-    for (Open *open : batch) {
+    for (Open *open : ready) {
         go(*open);
     }
+    for (const auto &[open, reason] : refused) {
+        refuse({open}, reason);
+    }
     remove_answered();
+}
+
+void IntentService::store_outcomes() const {
+    for (const IntentOutcome &outcome : outcomes_) {
+        store_outcome(outcome);
+    }
 }
 
 void IntentService::refuse_queued(const std::string &reason) {
@@ -415,9 +453,7 @@ bool IntentService::record() {
     }
     try {
         StoreTransaction transaction;
-        for (const IntentOutcome &outcome : outcomes_) {
-            store_outcome(outcome);
-        }
+        store_outcomes();
         transaction.commit_without_waiting(); // what a crash loses is looked for
         outcomes_.clear();
         return true;

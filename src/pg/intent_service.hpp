@@ -26,7 +26,7 @@ class IntentService {
     void add(Waiter waiter, stripe::Call call, RequestIntent intent);
     bool has_queued() const { return !queue_.empty(); }
     // One transaction for all that is queued, then they are sent. What the database refuses is
-    // answered as not sent.
+    // answered as not sent; of several each alone.
     void send_queued();
     void refuse_queued(const std::string &reason);
 
@@ -62,6 +62,7 @@ class IntentService {
               const stripe::CallResult &result);
     void answer(Open &open, const StripeAnswer &answer);
     void leave_open(Open &open, stripe::CallResult result);
+    void store_outcomes() const;
     void refuse(const std::vector<Open *> &batch, const std::string &reason);
     void remove_answered();
     Open *find(stripe::CallId id) const;

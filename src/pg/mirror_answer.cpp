@@ -105,7 +105,7 @@ template <class Write> bool MirrorAnswer::write(Write &&write) {
             SpiMirrorStore &store = store_of(integration_);
             write(store, owner);
             if (store.take_refetches_asked()) {
-                wake_worker_at_commit();
+                wake_inbox_at_commit(); // its refetches too, and the rest is not looked through
             }
         }
         subtransaction.commit();
@@ -193,7 +193,7 @@ void MirrorAnswer::ask_for_all(const std::vector<std::string> &ids) {
             LocalSetting patience("lock_timeout", patience_text().c_str());
             request_refetches(integration_.id, requests);
         }
-        wake_worker_at_commit();
+        wake_inbox_at_commit();
         subtransaction.commit();
     } catch (const PgError &error) {
         if (ends_statement(error)) {

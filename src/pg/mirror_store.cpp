@@ -240,6 +240,7 @@ void SpiMirrorStore::select_states(const stripe::Kind &kind,
                                    std::vector<sync::StoredState> &states) {
     // A plan made while the table was empty would read all of it for every page ever after.
     LocalSetting by_index("enable_seqscan", "off");
+    LocalSetting generic("plan_cache_mode", "force_generic_plan"); // planning takes longer
     SPIPlanPtr statement =
         plan("states " + std::string(kind.table),
              sync::stored_states_statement(target_.schema_name, kind), {TEXTARRAYOID});
@@ -331,6 +332,7 @@ void SpiMirrorStore::insert(const sync::RowBatch &batch) {
 
 void SpiMirrorStore::run_upsert(const sync::RowBatch &batch) {
     MemoryScope scope("billstack upsert");
+    LocalSetting generic("plan_cache_mode", "force_generic_plan");
     std::vector<Param> params = upsert_params(batch);
     SPIPlanPtr statement =
         plan("upsert " + std::string(batch.kind->table),

@@ -13,7 +13,8 @@ namespace {
     " p.livemode, p.created_at FROM billstack_internal.project AS p"                               \
     " LEFT JOIN billstack_internal.integration AS i ON i.id = p.integration_id"
 
-constinit Statement select_project{BILLSTACK_PROJECT_COLUMNS " WHERE p.id = $1"};
+constinit Statement select_project{BILLSTACK_PROJECT_COLUMNS " WHERE p.id = $1", nullptr,
+                                   CURSOR_OPT_GENERIC_PLAN};
 constinit Statement select_team_projects{BILLSTACK_PROJECT_COLUMNS
                                          " WHERE p.team = $1 ORDER BY p.name, p.id"};
 constinit Statement select_linked{BILLSTACK_PROJECT_COLUMNS
@@ -32,16 +33,19 @@ constinit Statement insert_project_row{
 constinit Statement select_customer{
     "SELECT c.id, c.project_id, c.email, c.name, c.metadata::text, c.stripe_customer_id, c.link,"
     " c.link_detail, c.stale, c.created_at, c.updated_at, c.deleted_at"
-    " FROM billstack_internal.project_customer AS c WHERE c.project_id = $1 AND c.id = $2"};
+    " FROM billstack_internal.project_customer AS c WHERE c.project_id = $1 AND c.id = $2",
+    nullptr, CURSOR_OPT_GENERIC_PLAN};
 constinit Statement select_product{
     "SELECT p.id, p.project_id, p.name, p.description, p.is_active, p.metadata::text,"
     " p.stripe_product_id, p.stale, p.created_at, p.updated_at"
-    " FROM billstack_internal.project_product AS p WHERE p.project_id = $1 AND p.id = $2"};
+    " FROM billstack_internal.project_product AS p WHERE p.project_id = $1 AND p.id = $2",
+    nullptr, CURSOR_OPT_GENERIC_PLAN};
 constinit Statement select_price{
     "SELECT p.id, p.project_id, p.product_id, p.unit_amount, p.currency, p.recurring_interval,"
     " p.interval_count, p.is_active, p.metadata::text, p.stripe_price_id, p.stale, p.created_at,"
     " p.updated_at"
-    " FROM billstack_internal.project_price AS p WHERE p.project_id = $1 AND p.id = $2"};
+    " FROM billstack_internal.project_price AS p WHERE p.project_id = $1 AND p.id = $2",
+    nullptr, CURSOR_OPT_GENERIC_PLAN};
 
 Project project_of_row(const Rows &rows, std::uint64_t row) {
     Project found;

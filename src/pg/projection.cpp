@@ -91,33 +91,98 @@ MirrorReader reader_of(const MirrorTarget &target, Oid owner) {
     return mirror;
 }
 
-void project_chunk(const MirrorTarget &target, const MirrorReader &mirror, Part part,
-                   const std::vector<std::string> &ids) {
+void project_owned_chunk(const MirrorTarget &target, const MirrorReader &mirror, Part part,
+                         const StripeIds &ids) {
     MemoryScope scope("billstack projection");
-    write_part(target.integration_id, part, mirror.read(part, ids), ids.size());
+    SpiSession spi; // what was read goes with it
+    write_owned(target.integration_id, part, mirror.read_owned(part, ids));
 }
 
-// The rows, and what hangs on those whose project is another now.
-void route(std::int32_t integration_id, const Parts &parts) {
-    MemoryScope scope("billstack routing");
+// Where new rows belong. Rows that are there are routed later, from themselves. moved: of the new
+// ones those that a project was found for.
+std::vector<RowRoute> routes_of_new(std::int32_t integration_id, Part part, PartTable &objects,
+                                    Ids &there, Ids &moved) {
+    ProjectFinder finder(integration_id);
+    std::vector<RowRoute> routes(objects.ids.size());
+    for (std::size_t i = 0; i < objects.ids.size(); ++i) {
+        const std::string &id = objects.ids[i];
+        if (has_row(integration_id, part, finder, id)) {
+            there.insert(id);
+            continue;
+        }
+        find_parent(integration_id, part, finder, objects.parents[i], objects.inputs[i]);
+        bool found = false;
+        routes[i] = finder.route(objects.inputs[i], {}, found);
+        if (found) {
+            moved.insert(id);
+        }
+    }
+    return routes;
+}
+
+// The rows of a part, and what hangs on those whose project is another now; of the latter, that of
+// the next part. invoices: of all that are invoices.
+class PartWork {
+  public:
+    PartWork(const MirrorTarget &target, const MirrorReader &mirror, Part part)
+        : target_(target), mirror_(mirror), part_(part) {}
+
+    void project(const StripeIds &ids, const InvoicesDetails &invoices, const KnownBytes &known) {
+        MemoryScope scope("billstack projection");
+        SpiSession spi;
+        PartTable objects = mirror_.read(part_, ids, invoices, known);
+        Ids there;
+        std::vector<RowRoute> routes =
+            routes_of_new(target_.integration_id, part_, objects, there, moved_);
+        write_part(target_.integration_id, part_, objects, routes);
+        route({there.begin(), there.end()}, {});
+    }
+    // Rows that are there, and those that hang on these.
+    void route(const StripeIds &ids, const StripeIds &of_parents) {
+        if (ids.empty() && of_parents.empty()) {
+            return;
+        }
+        MemoryScope scope("billstack routing");
+        StripeIds changed = route_rows(target_.integration_id, part_, ids, of_parents);
+        moved_.insert(changed.begin(), changed.end());
+    }
+    Ids finish() {
+        in_chunks(moved_, [&](const StripeIds &ids) {
+            MemoryScope scope("billstack routing");
+            route_ledger(target_.integration_id, part_, ids);
+        });
+        return std::move(moved_);
+    }
+
+  private:
+    const MirrorTarget &target_;
+    const MirrorReader &mirror_;
+    Part part_;
+    Ids moved_;
+};
+
+// objects: of the mirror, to be projected; rows: to be routed once more.
+void project_rows(const MirrorTarget &target, const MirrorReader &mirror, const Parts &objects,
+                  const Parts &rows, const InvoicesDetails &invoices, const KnownBytes &known) {
     Ids moved;
     for (Part part : rows_of_own) {
-        auto found = parts.find(part);
-        Ids next;
-        auto run = [&](const StripeIds &ids, const StripeIds &of_parents) {
-            StripeIds changed =
-                part == Part::subscriptions ? route_subscriptions(integration_id, ids)
-                : part == Part::invoices    ? route_invoices(integration_id, ids, of_parents)
-                                            : route_payments(integration_id, ids, of_parents);
-            next.insert(changed.begin(), changed.end());
-        };
-        in_chunks(moved, [&](const StripeIds &ids) { run({}, ids); });
-        if (found != parts.end()) {
-            in_chunks(found->second, [&](const StripeIds &ids) { run(ids, {}); });
+        PartWork work(target, mirror, part);
+        if (auto found = objects.find(part); found != objects.end()) {
+            in_chunks(found->second,
+                      [&](const StripeIds &ids) { work.project(ids, invoices, known); });
         }
-        in_chunks(next, [&](const StripeIds &ids) { route_ledger(integration_id, part, ids); });
-        moved = std::move(next);
+        in_chunks(moved, [&](const StripeIds &ids) { work.route({}, ids); });
+        if (auto found = rows.find(part); found != rows.end()) {
+            in_chunks(found->second, [&](const StripeIds &ids) { work.route(ids, {}); });
+        }
+        moved = work.finish();
     }
+}
+
+void route(std::int32_t integration_id, const Parts &rows) {
+    MirrorTarget target;
+    target.integration_id = integration_id;
+    project_rows(target, {}, {}, rows, {}, {});
 }
 
 void add_unrouted(std::int32_t integration_id, Part owned, const Ids &ids, Parts &parts) {
@@ -131,6 +196,19 @@ void add_unrouted(std::int32_t integration_id, Part owned, const Ids &ids, Parts
     });
 }
 
+// An invoice tells of its payment, and of what its subscription's discounts take off.
+void hang_on_invoices(InvoicesDetails &&details, Parts &objects, InvoicesDetails &invoices) {
+    for (const auto &[id, each] : details) {
+        if (!each.payment.empty()) {
+            objects[Part::payments].insert(each.payment);
+        }
+        if (each.discounted && !each.subscription.empty()) {
+            objects[Part::subscriptions].insert(each.subscription);
+        }
+    }
+    invoices.merge(details);
+}
+
 void project_owned(const MirrorTarget &target, const MirrorReader &mirror) {
     for (Part part : owned_parts) {
         for (std::string after;;) {
@@ -139,7 +217,7 @@ void project_owned(const MirrorTarget &target, const MirrorReader &mirror) {
                 break;
             }
             after = ids.back();
-            project_chunk(target, mirror, part, ids);
+            project_owned_chunk(target, mirror, part, ids);
             check_for_interrupts();
         }
     }
@@ -152,8 +230,12 @@ void project_kind(const MirrorTarget &target, const MirrorReader &mirror, Part p
     do {
         StripeIds ids = mirror.next_ids(kind, after, chunk_size);
         if (!ids.empty()) {
-            project_chunk(target, mirror, part, ids);
-            route(target.integration_id, {{part, Ids(ids.begin(), ids.end())}});
+            InvoicesDetails details;
+            if (part == Part::invoices) {
+                SpiSession spi;
+                details = mirror.invoice_details(ids, {});
+            }
+            project_rows(target, mirror, {{part, Ids(ids.begin(), ids.end())}}, {}, details, {});
         }
         check_for_interrupts();
     } while (!after.empty());
@@ -187,14 +269,15 @@ bool hold_links(std::int32_t integration_id) {
 void hold_links_alone(std::int32_t integration_id) {
     if (!try_links_alone(integration_id)) {
         throw core::Error(core::Code::lock_not_available,
-                          "the links of this integration are in use",
+                          "the links of " + describe_integration(integration_id) + " are in use",
                           "Nobody else may write to its projects meanwhile.",
                           "Another session of this integration has an open transaction: try again "
                           "when it has ended.");
     }
 }
 
-void project_objects(const MirrorTarget &target, Oid owner, const TouchedObjects &touched) {
+void project_objects(const MirrorTarget &target, Oid owner, const TouchedObjects &touched,
+                     const KnownBytes &known) {
     if (!hold_links(target.integration_id)) {
         LocalSetting at_once("lock_timeout", "1ms"); // the server's own error of a lock
         (void)lock_links(target.integration_id, ShareLock, true);
@@ -203,35 +286,38 @@ void project_objects(const MirrorTarget &target, Oid owner, const TouchedObjects
         return;
     }
     MirrorReader mirror = reader_of(target, owner);
-    Parts parts;
+    Parts objects;
+    InvoicesDetails invoices;
     for (const auto &[kind, ids] : touched) {
         if (kind->name == "active_entitlement") {
-            in_chunks(ids, [&](const std::vector<std::string> &chunk) {
-                project_entitlements(target, owner, chunk);
-            });
+            in_chunks(ids,
+                      [&](const StripeIds &chunk) { project_entitlements(target, owner, chunk); });
             continue;
         }
         if (std::optional<Part> part = part_of(*kind)) {
-            parts[*part].insert(ids.begin(), ids.end());
+            objects[*part].insert(ids.begin(), ids.end());
         }
-        in_chunks(ids, [&, kind = kind](const std::vector<std::string> &chunk) {
+        in_chunks(ids, [&, kind = kind](const StripeIds &chunk) {
+            if (kind->name == "invoice") {
+                hang_on_invoices(mirror.invoice_details(chunk, known), objects, invoices);
+            }
             for (auto &[part, id] : mirror.hangs_on(*kind, chunk)) {
-                parts[part].insert(std::move(id));
+                objects[part].insert(std::move(id));
             }
         });
     }
-    for (const auto &[part, ids] : parts) {
-        in_chunks(ids, [&, part = part](const std::vector<std::string> &chunk) {
-            project_chunk(target, mirror, part, chunk);
-        });
-    }
-    Parts rows = parts;
-    for (Part owned : {Part::customers, Part::prices}) {
-        if (auto found = parts.find(owned); found != parts.end()) {
-            add_unrouted(target.integration_id, owned, found->second, rows);
+    Parts rows;
+    for (Part owned : owned_parts) {
+        if (auto found = objects.find(owned); found != objects.end()) {
+            in_chunks(found->second, [&](const StripeIds &chunk) {
+                project_owned_chunk(target, mirror, owned, chunk);
+            });
+            if (owned != Part::products) {
+                add_unrouted(target.integration_id, owned, found->second, rows);
+            }
         }
     }
-    route(target.integration_id, rows);
+    project_rows(target, mirror, objects, rows, invoices, known);
 }
 
 std::vector<ObjectRoute> object_routes(const MirrorTarget &target, Oid owner,

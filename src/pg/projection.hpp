@@ -25,8 +25,10 @@ void hold_links_alone(std::int32_t integration_id);
 
 // Reads these objects from the mirror as its owner (restricted), writes their project rows as the
 // extension's owner, and routes them. Whoever calls; a transaction and a SpiSession must be open.
-// Holds the links; in a background worker PgError 55P03 when they cannot be had.
-void project_objects(const MirrorTarget &target, Oid owner, const TouchedObjects &touched);
+// Holds the links; in a background worker PgError 55P03 when they cannot be had. known: bytes that
+// need not be read again.
+void project_objects(const MirrorTarget &target, Oid owner, const TouchedObjects &touched,
+                     const KnownBytes &known = {});
 
 // Where these objects belong by now; those that the mirror does not have are left out.
 std::vector<ObjectRoute> object_routes(const MirrorTarget &target, Oid owner,

@@ -23,10 +23,11 @@ SELECT p.id, p.active IS TRUE AND p._deleted_at IS NULL AS active
 
 // Per item: amount x quantity a month (docs/billing.md, "Monthly recurring revenue"); the price is
 // the one inside the item, which Stripe always writes out. The first item is the first of the
-// subscription's own list. Discounts: by their coupon where the object or the mirror has it, else
-// by what the latest invoice took off for the same discount.
+// subscription's own list. $2 and $3: some by their ids, and what is wanted of their bytes.
+// Discounts: by their coupon where the object or the mirror has it, else by what the latest invoice
+// took off for the same discount.
 constexpr const char *read_subscriptions = R"(
-SELECT s.id, s.created, s.customer,
+SELECT NULL::text AS parent, s.id, s.created, s.customer,
        CASE WHEN s._deleted_at IS NULL THEN coalesce(s.status, 'incomplete') ELSE 'canceled' END AS status,
        s.currency, s.cancel_at_period_end IS TRUE AS cancel_at_period_end, s.current_period_start,
        s.current_period_end, s.trial_end, s.cancel_at,
@@ -41,7 +42,8 @@ SELECT s.id, s.created, s.customer,
        CASE WHEN i.mrr IS NOT NULL
             THEN trim_scale(round(greatest(0, i.mrr * d.kept - d.off * i.monthly), 6)) END AS mrr_discounted
   FROM @subscription@ AS s
- CROSS JOIN LATERAL json_to_record(@raw s@) AS r (items json, discount json, discounts json)
+ CROSS JOIN LATERAL json_to_record(coalesce($3[array_position($2, s.id)]::json, @raw s@))
+       AS r (items json, discount json, discounts json)
  CROSS JOIN LATERAL (
        SELECT array_agg(DISTINCT a.price) FILTER (WHERE a.price IS NOT NULL) AS prices,
               (array_agg(a.price ORDER BY a.is_first DESC NULLS LAST, a.created, a.id))[1] AS price,
@@ -120,24 +122,29 @@ SELECT s.id, s.created, s.customer,
           AND (x."end" IS NULL OR to_timestamp(x."end") > now())) AS d
  WHERE s.id = ANY ($1))";
 
+// named_project is in its details.
 constexpr const char *read_invoices = R"(
-SELECT v.id, v.created, v.customer, v.subscription, v.number,
+SELECT v.id, v.created, v.customer, v.subscription, v.subscription AS parent, v.number,
        CASE WHEN v._deleted_at IS NULL THEN v.status ELSE 'deleted' END AS status, v.currency,
        v.amount_due, v.amount_paid, v.attempted IS TRUE OR v.attempt_count > 0 AS attempted,
        v.invoice_pdf, v.hosted_invoice_url, v.due_date, v.paid_at,
-       v.metadata ->> 'project_id' AS metadata_project,
-       coalesce(r.parent #>> '{subscription_details,metadata,project_id}',
-                r.subscription_details #>> '{metadata,project_id}') AS named_project,
+       v.metadata ->> 'project_id' AS metadata_project, NULL::text AS named_project,
        ARRAY(SELECT DISTINCT l.price FROM @invoice_line_item@ AS l
-              WHERE l.invoice = v.id AND l.price IS NOT NULL AND l._deleted_at IS NULL) AS prices
+              WHERE l.invoice = v.id AND l.price IS NOT NULL AND l._deleted_at IS NULL) AS prices,
+       NULL::text AS price
   FROM @invoice@ AS v
- CROSS JOIN LATERAL json_to_record(@raw v@) AS r (parent json, subscription_details json)
  WHERE v.id = ANY ($1))";
+
+// $2: those whose bytes are at hand.
+constexpr const char *read_invoice_details = R"(
+SELECT v.id::text, v.subscription::text, coalesce(v.payment_intent, v.charge)::text,
+       CASE WHEN v.id = ANY ($2) THEN NULL ELSE v._raw::text END
+  FROM @invoice@ AS v WHERE v.id = ANY ($1))";
 
 // Of several charges of an intent the one that the intent names counts, else the newest. What is
 // refunded: whatever the charges say, or, when they say less, the refunds.
 constexpr const char *read_payments = R"(
-SELECT k.id, coalesce(p.created, c.created) AS created, coalesce(p.customer, c.customer) AS customer,
+SELECT '{}'::text[] AS prices, NULL::text AS price, k.id, coalesce(p.created, c.created) AS created, coalesce(p.customer, c.customer) AS customer,
        CASE WHEN k.id = c.id THEN NULL ELSE k.id END AS payment_intent,
        coalesce(c.id, p.latest_charge) AS charge,
        coalesce(p.invoice, c.invoice,
@@ -187,11 +194,6 @@ constexpr Hanging hanging[] = {
     {"checkout_session", "SELECT u.part, u.id FROM @checkout_session@ AS c CROSS JOIN LATERAL"
                          " (VALUES ('s', c.subscription), ('p', c.payment_intent)) AS u (part, id)"
                          " WHERE c.id = ANY ($1)"},
-    {"invoice",
-     "SELECT u.part, u.id FROM @invoice@ AS v CROSS JOIN LATERAL"
-     " (VALUES ('p', coalesce(v.payment_intent, v.charge)), ('s', CASE WHEN coalesce(@raw v@ ->>"
-     " 'total_discount_amounts', '[]') <> '[]' THEN v.subscription END)) AS u (part, id)"
-     " WHERE v.id = ANY ($1)"},
 };
 
 const stripe::Kind &kind_named(std::string_view name) {
@@ -338,6 +340,75 @@ class LatestSnapshot {
     int exceptions_;
 };
 
+// The project that the subscription's metadata named, as the invoice knew them, and whether any
+// discount was taken off.
+void read_details(std::string_view bytes, InvoiceDetails &details) {
+    static constexpr std::string_view paths[] = {"parent.subscription_details.metadata.project_id",
+                                                 "subscription_details.metadata.project_id",
+                                                 "total_discount_amounts.0"};
+    static const auto &reader = *new json::PathReader(paths);
+    std::array<json::Token, 3> found;
+    try {
+        reader.read(bytes, found);
+    } catch (const core::Error &) { // whatever its owner has put there
+        return;
+    }
+    const json::Token &named = found[0].kind == json::TokenKind::string ? found[0] : found[1];
+    if (named.kind == json::TokenKind::string) {
+        details.named_project = json::unescaped(named.text);
+    }
+    details.discounted = found[2].kind != json::TokenKind::absent;
+}
+
+constexpr int first_column = 5; // after the id, the parent, the price and the prices
+
+std::string text_at(const PartTable &table, const std::vector<PartColumn> &columns,
+                    std::string_view name, std::size_t row) {
+    for (std::size_t i = 0; i < columns.size(); ++i) {
+        if (columns[i].from == name) {
+            return table.nulls[i][row] ? std::string() : text_of(table.values[i][row]);
+        }
+    }
+    return {};
+}
+
+PartTable table_of(Part part, const Rows &rows, const InvoicesDetails &invoices) {
+    const std::vector<PartColumn> &columns = part_columns(part);
+    PartTable table;
+    table.values.resize(columns.size());
+    for (std::size_t i = 0; i < columns.size(); ++i) {
+        table.nulls.push_back(std::make_unique<bool[]>(rows.size()));
+    }
+    std::size_t created = columns.size() - 1;
+    for (std::uint64_t row = 0; row < rows.size(); ++row) {
+        if (rows.is_null(row, first_column + static_cast<int>(created))) {
+            continue; // not in the query: an index on that column would look better there than
+                      // the one on the ids while the tables are small
+        }
+        std::size_t place = table.ids.size();
+        table.ids.push_back(rows.text(row, 1));
+        table.parents.push_back(rows.text(row, 2));
+        auto detail = part == Part::invoices ? invoices.find(table.ids.back()) : invoices.end();
+        for (std::size_t i = 0; i < columns.size(); ++i) {
+            Datum value =
+                rows.value(row, first_column + static_cast<int>(i), table.nulls[i][place]);
+            if (detail != invoices.end() && std::string_view(columns[i].from) == "named_project" &&
+                !detail->second.named_project.empty()) {
+                value = text_datum(detail->second.named_project);
+                table.nulls[i][place] = false;
+            }
+            table.values[i].push_back(value);
+        }
+        RouteInputs &inputs = table.inputs.emplace_back();
+        inputs.customer = text_at(table, columns, "customer", place);
+        inputs.metadata_project = text_at(table, columns, "metadata_project", place);
+        inputs.named_project = text_at(table, columns, "named_project", place);
+        inputs.price = rows.text(row, 3);
+        inputs.prices = rows.text_array(row, 4);
+    }
+    return table;
+}
+
 } // namespace
 
 Rows MirrorReader::run(const std::string &sql, const std::vector<Param> &params) const {
@@ -352,15 +423,83 @@ Rows MirrorReader::run(const std::string &sql, const std::vector<Param> &params)
     return run_plan(kept_plan(with_tables(sql, *this), params), params, snapshot.pushed());
 }
 
-std::string MirrorReader::read(Part part, const std::vector<std::string> &ids) const {
-    // What has no time of creation is left out here and not in the query: there an index on that
-    // column would look better than the one on the ids while the tables are small.
-    bool owned = part == Part::customers || part == Part::products || part == Part::prices;
-    std::string sql = std::string("SELECT coalesce(json_agg(x)") +
-                      (owned ? "" : " FILTER (WHERE x.created IS NOT NULL)") +
-                      ", '[]')::text FROM (" + text_of_part(part) + ") AS x";
-    Rows rows = run(sql, {param_text_array(ids)});
+std::string MirrorReader::read_owned(Part part, const std::vector<std::string> &ids) const {
+    Rows rows = run("SELECT coalesce(json_agg(x), '[]')::text FROM (" +
+                        std::string(text_of_part(part)) + ") AS x",
+                    {param_text_array(ids)});
     return rows.empty() ? "[]" : rows.text(0, 1);
+}
+
+namespace {
+
+// What read_subscriptions wants of the bytes at hand.
+std::vector<Param> subscription_params(const std::vector<std::string> &ids,
+                                       const KnownBytes &known) {
+    static constexpr std::string_view paths[] = {"items.data.0.id", "discount", "discounts"};
+    static const auto &reader = *new json::PathReader(paths);
+    std::vector<std::string> at_hand;
+    std::vector<std::string> documents;
+    for (const std::string &id : ids) {
+        auto bytes = known.find(id);
+        if (bytes == known.end()) {
+            continue;
+        }
+        std::array<json::Token, 3> found;
+        reader.read(bytes->second, found);
+        auto fits = [](const json::Token &token) { return !json::needs_cleaning(token.text); };
+        if (found[0].kind != json::TokenKind::string || found[0].escaped || !fits(found[1]) ||
+            !fits(found[2])) {
+            continue; // the statement reads it
+        }
+        std::string document =
+            R"({"items":{"data":[{"id":")" + std::string(found[0].text) + "\"}]}";
+        for (int i : {1, 2}) {
+            bool has =
+                found[i].kind == json::TokenKind::object || found[i].kind == json::TokenKind::array;
+            document +=
+                has ? ",\"" + std::string(paths[i]) + "\":" + std::string(found[i].text) : "";
+        }
+        at_hand.push_back(id);
+        documents.push_back(document + "}");
+    }
+    return {param_text_array(ids), param_text_array(at_hand), param_text_array(documents)};
+}
+
+} // namespace
+
+PartTable MirrorReader::read(Part part, const std::vector<std::string> &ids,
+                             const InvoicesDetails &invoices, const KnownBytes &known) const {
+    const std::vector<PartColumn> &columns = part_columns(part);
+    std::string parent = part == Part::payments ? "x.invoice" : "x.parent";
+    std::string sql = "SELECT x.id::text, " + parent + "::text, x.price::text, x.prices::text[]";
+    for (const PartColumn &column : columns) {
+        sql += std::string(", x.") + column.from + "::" + column.type;
+    }
+    Rows rows = run(sql + " FROM (" + text_of_part(part) + ") AS x",
+                    part == Part::subscriptions ? subscription_params(ids, known)
+                                                : std::vector<Param>{param_text_array(ids)});
+    return table_of(part, rows, invoices);
+}
+
+InvoicesDetails MirrorReader::invoice_details(const std::vector<std::string> &ids,
+                                              const KnownBytes &known) const {
+    std::vector<std::string> at_hand;
+    for (const std::string &id : ids) {
+        if (known.contains(id)) {
+            at_hand.push_back(id);
+        }
+    }
+    Rows rows = run(read_invoice_details, {param_text_array(ids), param_text_array(at_hand)});
+    InvoicesDetails details;
+    for (std::uint64_t row = 0; row < rows.size(); ++row) {
+        InvoiceDetails &each = details[rows.text(row, 1)];
+        each.subscription = rows.text(row, 2);
+        each.payment = rows.text(row, 3);
+        auto found = rows.is_null(row, 4) ? known.find(rows.text(row, 1)) : known.end();
+        std::string stored = rows.text(row, 4);
+        read_details(found == known.end() ? std::string_view(stored) : found->second, each);
+    }
+    return details;
 }
 
 std::vector<std::pair<Part, std::string>>

@@ -39,7 +39,7 @@ struct RefetchService::Read {
     EventTarget target;
     const stripe::Kind *kind = nullptr;
     std::int64_t sent_at = 0; // version of the stored row when the request was sent
-    std::unique_ptr<SpiMirrorStore> mirror;
+    std::shared_ptr<SpiMirrorStore> mirror;
     std::unique_ptr<sync::ObjectRead> read;
     bool ended = false;
 };
@@ -53,6 +53,7 @@ void RefetchService::rescan() {
     wanted_ = true;
     resting_.clear();
     keys_.clear();
+    mirrors_.clear();
 }
 
 void RefetchService::forget() {
@@ -154,9 +155,7 @@ void RefetchService::start(DueRefetch due) {
     try {
         Oid owner = require_mirror_owner(read->target.owner_name, read->target.schema_name,
                                          read->target.schema_oid);
-        read->mirror = std::make_unique<SpiMirrorStore>(
-            MirrorTarget{read->target.integration_id, read->target.team, read->target.integration,
-                         read->target.schema_name, read->target.schema_oid});
+        read->mirror = mirror_of(read->target);
         auto &key = keys_[read->due.integration_id];
         if (key == nullptr) {
             key = open_sealed_key({read->target.team, read->target.integration,
@@ -184,8 +183,10 @@ void RefetchService::start(DueRefetch due) {
         reads_.push_back(std::move(read));
     } catch (const core::Error &error) {
         // The mirror's owner or schema has gone, or the key cannot be opened.
+        mirrors_.erase(read->due.integration_id);
         rest(read->due, error.message);
     } catch (const PgError &error) {
+        mirrors_.erase(read->due.integration_id);
         rest(read->due, error.what()); // a table that is locked, gone or not the owner's any more
     }
 }
@@ -197,6 +198,18 @@ void RefetchService::rest(const DueRefetch &due, const std::string &reason) {
     rest_until_ = clock_.mono() + rest_time;
 }
 
+// Its plans are kept from read to read.
+std::shared_ptr<SpiMirrorStore> RefetchService::mirror_of(const EventTarget &target) {
+    auto &[schema, mirror] = mirrors_[target.integration_id];
+    if (mirror == nullptr || schema != target.schema_oid) {
+        schema = target.schema_oid;
+        mirror = std::make_shared<SpiMirrorStore>(
+            MirrorTarget{target.integration_id, target.team, target.integration, target.schema_name,
+                         target.schema_oid});
+    }
+    return mirror;
+}
+
 void RefetchService::finish(Read &read) {
     try {
         if (read.read->state() == sync::ObjectRead::State::failed) {
@@ -205,9 +218,11 @@ void RefetchService::finish(Read &read) {
             store(read);
         }
     } catch (const PgError &error) {
+        read.mirror->forget_tables();
         bool slow = error.sqlstate() == ERRCODE_QUERY_CANCELED;
         put_off(read, is_lock_trouble(error) && !slow, error.what());
     } catch (const core::Error &error) {
+        read.mirror->forget_tables();
         put_off(read, error.code == core::Code::changed_meanwhile, error.message);
     }
 }

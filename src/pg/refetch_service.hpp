@@ -28,6 +28,7 @@ class RefetchService {
     struct Read;
     void look();
     void start(DueRefetch due);
+    std::shared_ptr<SpiMirrorStore> mirror_of(const EventTarget &target);
     void finish(Read &read);
     bool write(Read &read, bool &still_late);
     void store(Read &read);
@@ -43,6 +44,7 @@ class RefetchService {
     std::vector<std::int32_t> resting_;
     std::optional<core::MonoTime> rest_until_;
     std::map<std::int32_t, std::shared_ptr<const core::SecretBytes>> keys_;
+    std::map<std::int32_t, std::pair<Oid, std::shared_ptr<SpiMirrorStore>>> mirrors_;
     std::vector<std::unique_ptr<Read>> reads_;
 };
 

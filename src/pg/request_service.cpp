@@ -7,6 +7,8 @@ namespace billstack::pg {
 
 namespace {
 
+constexpr auto use_lasts = std::chrono::milliseconds(100);
+
 void write_answer(RequestSlot &slot, const StripeAnswer &result, std::string_view body) {
     SlotWriter writer(slot.answer, slot_answer_size);
     writer.number(static_cast<std::int64_t>(result.status)).number(result.http_status);
@@ -37,6 +39,11 @@ std::optional<RequestIntent> read_intent(SlotReader &reader) {
 }
 
 } // namespace
+
+bool RequestService::in_use() const {
+    return !calls_.empty() || !writes_.empty() ||
+           (last_answer_ && clock_.mono() - *last_answer_ < use_lasts);
+}
 
 void RequestService::look_at_slots() {
     for (RequestSlot &slot : state_.slots) {
@@ -124,6 +131,7 @@ void RequestService::answer_writes() {
 }
 
 void RequestService::answer(const Open &open, const StripeAnswer &result) {
+    last_answer_ = clock_.mono();
     RequestSlot &slot = *open.slot;
     std::string_view whole = result.secret_body ? result.secret_body->view() : result.body;
     std::string_view body = open.body_wanted ? whole : std::string_view();

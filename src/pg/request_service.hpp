@@ -8,11 +8,14 @@ namespace billstack::pg {
 
 class RequestService {
   public:
-    RequestService(SharedState &state, stripe::Caller &caller, IntentService &intents)
-        : state_(state), caller_(caller), intents_(intents) {}
+    RequestService(SharedState &state, const core::Clock &clock, stripe::Caller &caller,
+                   IntentService &intents)
+        : state_(state), clock_(clock), caller_(caller), intents_(intents) {}
     // Takes queued slots of this database and cancels abandoned ones; writes go to the intents.
     void look_at_slots();
     bool owns(stripe::CallId id) const { return calls_.contains(id); }
+    // Somebody waits for an answer, or did a moment ago: who makes a call often makes another.
+    bool in_use() const;
     void on_result(const stripe::CallResult &result);
     // Hands over what the intents have answered.
     void answer_writes();
@@ -28,11 +31,13 @@ class RequestService {
     void answer(const Open &open, const StripeAnswer &result);
 
     SharedState &state_;
+    const core::Clock &clock_;
     stripe::Caller &caller_;
     IntentService &intents_;
     std::map<stripe::CallId, Open> calls_;
     std::map<IntentService::Waiter, Open> writes_;
     IntentService::Waiter next_waiter_ = 1;
+    std::optional<core::MonoTime> last_answer_;
 };
 
 // Answers every slot the worker of `database` still has as unreachable, with `reason`. For the end

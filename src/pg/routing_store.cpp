@@ -1,145 +1,98 @@
 #include "pg/routing_store.hpp"
 
+#include "pg/index_lookup.hpp"
 #include "pg/internal_access.hpp"
+
+#include <iterator>
 
 namespace billstack::pg {
 
 namespace {
 
-// One of the three tables that are routed. hangs_on: the column that names a row of `parent`.
-struct Routed {
-    const char *table;
-    const char *key;
-    const char *hangs_on;
-    const char *parent;
-    const char *parent_key;
-    bool has_prices;
-    bool has_price_id;
-    SPIPlanPtr plan = nullptr;
-    std::uint64_t runs = 0;
+// Columns of a look-up; what a table has not is left out at the end.
+enum Place {
+    place_id,
+    place_key,
+    place_project,
+    place_strength,
+    place_customer_id,
+    place_customer,
+    place_metadata,
+    place_named,
+    place_parent, // of a subscription: the price
+    place_prices,
+    place_price_id,
 };
 
+#define BILLSTACK_SUBSCRIPTION                                                                     \
+    {                                                                                              \
+        "id", "stripe_subscription_id", "project_id", "routed_by", "customer_id",                  \
+            "stripe_customer_id", "metadata_project", "named_project", "stripe_price_id",          \
+            "stripe_price_ids", "price_id"                                                         \
+    }
+#define BILLSTACK_INVOICE                                                                          \
+    {                                                                                              \
+        "id", "stripe_invoice_id", "project_id", "routed_by", "customer_id", "stripe_customer_id", \
+            "metadata_project", "named_project", "stripe_subscription_id", "stripe_price_ids"      \
+    }
+#define BILLSTACK_PAYMENT                                                                          \
+    {                                                                                              \
+        "id", "stripe_payment_id", "project_id", "routed_by", "customer_id", "stripe_customer_id", \
+            "metadata_project", "named_project", "stripe_invoice_id"                               \
+    }
+
+// One of the three tables that are routed, by the keys of the integration: its own, of what it
+// hangs on, of its customer.
+struct Routed {
+    bool has_prices;
+    bool has_price_id;
+    Routed *parent;
+    IndexLookup by_key;
+    IndexLookup by_parent;
+    IndexLookup by_customer;
+    Statement update;
+};
+
+#define BILLSTACK_UPDATE_ROUTES(table, set_price)                                                  \
+    "UPDATE billstack_internal." table " AS t SET project_id = d.project,"                         \
+    " routed_by = d.strength::numeric, customer_id = d.customer" set_price ", updated_at = now()"  \
+    " FROM unnest($1, $2, $3, $4, $5) AS d (id, project, strength, customer, price)"               \
+    " WHERE t.id = d.id"
+
 constinit Routed subscriptions{
-    "project_subscription", "stripe_subscription_id", nullptr, nullptr, nullptr, true, true};
-constinit Routed invoices{"project_invoice",
-                          "stripe_invoice_id",
-                          "stripe_subscription_id",
-                          "project_subscription",
-                          "stripe_subscription_id",
-                          true,
-                          false};
-constinit Routed payments{"project_payment",
-                          "stripe_payment_id",
-                          "stripe_invoice_id",
-                          "project_invoice",
-                          "stripe_invoice_id",
-                          false,
-                          false};
+    true,
+    true,
+    nullptr,
+    {"project_subscription", "project_subscription_stripe_key", BILLSTACK_SUBSCRIPTION},
+    {"project_subscription", "project_subscription_stripe_key", BILLSTACK_SUBSCRIPTION},
+    {"project_subscription", "project_subscription_stripe_customer_idx", BILLSTACK_SUBSCRIPTION},
+    {BILLSTACK_UPDATE_ROUTES("project_subscription", ", price_id = d.price")}};
+constinit Routed invoices{
+    true,
+    false,
+    &subscriptions,
+    {"project_invoice", "project_invoice_stripe_key", BILLSTACK_INVOICE},
+    {"project_invoice", "project_invoice_subscription_idx", BILLSTACK_INVOICE},
+    {"project_invoice", "project_invoice_stripe_customer_idx", BILLSTACK_INVOICE},
+    {BILLSTACK_UPDATE_ROUTES("project_invoice", "")}};
+constinit Routed payments{
+    false,
+    false,
+    &invoices,
+    {"project_payment", "project_payment_stripe_key", BILLSTACK_PAYMENT},
+    {"project_payment", "project_payment_invoice_idx", BILLSTACK_PAYMENT},
+    {"project_payment", "project_payment_stripe_customer_idx", BILLSTACK_PAYMENT},
+    {BILLSTACK_UPDATE_ROUTES("project_payment", "")}};
+
+Routed &routed_of(Part part) {
+    return part == Part::subscriptions ? subscriptions
+           : part == Part::invoices    ? invoices
+                                       : payments;
+}
 
 // "p" is a project that counts: of the integration's own team and linked to it.
 #define BILLSTACK_TEAM "(SELECT i.team FROM billstack_internal.integration AS i WHERE i.id = $1)"
 #define BILLSTACK_LINKED " AND p.integration_id = $1 AND p.team = " BILLSTACK_TEAM
-
-// What each rule finds for the row s. A price of projects that are not linked here is nobody's to
-// guess at; of several owners the customer decides, if it can.
-std::string rules(const Routed &routed) {
-    std::string prices = routed.has_prices ? "s.stripe_price_ids" : "'{}'::text[]";
-    std::string text = R"(
-  LEFT JOIN billstack_internal.project AS own ON own.id = s.metadata_project
-       AND own.integration_id = $1 AND own.team = )" BILLSTACK_TEAM R"(
-  LEFT JOIN billstack_internal.project AS named ON named.id = s.named_project
-       AND named.integration_id = $1 AND named.team = )" BILLSTACK_TEAM;
-    if (routed.parent != nullptr) {
-        text += "\n  LEFT JOIN billstack_internal." + std::string(routed.parent) +
-                " AS h ON h.integration_id = $1 AND h." + routed.parent_key + " = s." +
-                routed.hangs_on +
-                "\n  LEFT JOIN billstack_internal.project AS hp ON hp.id = h.project_id"
-                " AND hp.integration_id = $1 AND hp.team = " BILLSTACK_TEAM;
-    } else {
-        text += "\n CROSS JOIN (SELECT NULL::text AS project_id, NULL::numeric AS routed_by) AS h"
-                "\n CROSS JOIN (SELECT NULL::text AS id) AS hp";
-    }
-    return text +
-           R"(
- CROSS JOIN LATERAL (
-       SELECT count(*) AS owners,
-              coalesce(array_agg(DISTINCT p.id) FILTER (WHERE p.integration_id = $1), '{}') AS projects
-         FROM billstack_internal.project_price AS q
-         JOIN billstack_internal.project AS p ON p.id = q.project_id AND p.team = )" BILLSTACK_TEAM
-           R"(
-        WHERE q.stripe_price_id = ANY ()" +
-           prices + R"() AND NOT q.stale) AS b
- CROSS JOIN LATERAL (
-       SELECT coalesce(array_agg(DISTINCT p.id), '{}') AS projects
-         FROM billstack_internal.project_customer AS q
-         JOIN billstack_internal.project AS p ON p.id = q.project_id)" BILLSTACK_LINKED R"(
-        WHERE q.stripe_customer_id = s.stripe_customer_id AND NOT q.stale
-          AND (b.owners = 0 OR p.id = ANY (b.projects))) AS c)";
-}
-
-// A row keeps its project, unless its own metadata name another one, or a stronger rule that comes
-// of events (below 4) finds one: so the order of the events makes no difference. What the weak
-// rules go by (prices, customers) is changed by users, not by events.
-std::string statement_for(const Routed &routed) {
-    std::string key = routed.key;
-    std::string table = routed.table;
-    // One look into an index a key: a list of keys would be compared with each row.
-    std::string keys = "SELECT u.key FROM unnest($2) AS u (key)";
-    if (routed.hangs_on != nullptr) {
-        keys += " UNION SELECT x." + key + " FROM unnest($3) AS o (id) JOIN billstack_internal." +
-                table + " AS x ON x.integration_id = $1 AND x." + routed.hangs_on + " = o.id";
-    }
-    std::string price = !routed.has_price_id
-                            ? "NULL::text"
-                            : "(SELECT q.id FROM billstack_internal.project_price AS q"
-                              " WHERE q.project_id = w.project AND q.stripe_price_id = w.price"
-                              " AND NOT q.stale)";
-    std::string set_price = routed.has_price_id ? ", price_id = d.price_id" : "";
-    std::string old_price = routed.has_price_id ? ", t.price_id" : "";
-    std::string new_price = routed.has_price_id ? ", d.price_id" : "";
-    return R"(
-UPDATE billstack_internal.)" +
-           std::string(routed.table) + R"( AS t
-   SET project_id = d.project, routed_by = d.strength, customer_id = d.customer_id)" +
-           set_price + R"(, updated_at = now()
-  FROM (SELECT w.id, w.project, w.strength, w.moved,
-               coalesce((SELECT q.id FROM billstack_internal.project_customer AS q
-                          WHERE q.project_id = w.project AND q.stripe_customer_id = w.customer
-                            AND NOT q.stale
-                          ORDER BY q.deleted_at IS NOT NULL, q.created_at DESC, q.id LIMIT 1),
-                        CASE WHEN w.project = w.before THEN w.customer_id END) AS customer_id,
-               )" +
-           price + R"( AS price_id
-          FROM (SELECT f.id, f.before, f.customer, f.customer_id, f.price,
-                       CASE WHEN f.better THEN f.found ELSE f.before END AS project,
-                       CASE WHEN f.better THEN f.found_by ELSE f.before_by END AS strength,
-                       f.better AND (f.found, f.found_by) IS DISTINCT FROM (f.before, f.before_by)
-                       AS moved
-                  FROM (SELECT e.*, e.found IS NOT NULL AND (e.before IS NULL OR e.found_by = 1
-                                    OR e.found_by < 4 AND e.found_by < e.before_by
-                                    OR e.found = e.before AND e.found_by < e.before_by) AS better
-                          FROM (SELECT s.id, s.project_id AS before, s.routed_by AS before_by,
-                                       s.stripe_customer_id AS customer, s.customer_id,
-                                       )" +
-           (routed.has_price_id ? "s.stripe_price_id" : "NULL::text") + R"( AS price,
-                                       CASE WHEN own.id IS NOT NULL THEN own.id
-                                            WHEN named.id IS NOT NULL THEN named.id
-                                            WHEN h.project_id IS NOT NULL THEN hp.id
-                                            WHEN cardinality(b.projects) = 1 THEN b.projects[1]
-                                            WHEN cardinality(c.projects) = 1 THEN c.projects[1] END AS found,
-                                       CASE WHEN own.id IS NOT NULL THEN 1
-                                            WHEN named.id IS NOT NULL THEN 2
-                                            WHEN h.project_id IS NOT NULL THEN 3 + h.routed_by / 10
-                                            WHEN cardinality(b.projects) = 1 THEN 4
-                                            ELSE 5 END AS found_by
-                                  FROM ()" +
-           keys + ") AS k JOIN billstack_internal." + table +
-           " AS s ON s.integration_id = $1 AND s." + key + " = k.key" + rules(routed) +
-           R"() AS e) AS f) AS w) AS d
- WHERE t.id = d.id AND (t.project_id, t.routed_by, t.customer_id)" +
-           old_price + ") IS DISTINCT FROM (d.project, d.strength, d.customer_id" + new_price +
-           ")\nRETURNING CASE WHEN d.moved THEN t." + key + " END";
-}
 
 // By their indexes whatever the statistics say: they may be of the time when the tables were empty.
 // Planned once, not for each list of keys: planning takes longer than the work.
@@ -160,37 +113,98 @@ StripeIds texts_of(const Rows &rows, int column = 1) {
     return ids;
 }
 
-StripeIds route(Routed &routed, std::int32_t integration_id, const StripeIds &ids,
-                const StripeIds &of_parents) {
-    InternalAccess access;
-    ByIndex by_index;
-    std::vector<Param> params{param(integration_id), param_text_array(ids)};
-    if (routed.hangs_on != nullptr) {
-        params.push_back(param_text_array(of_parents));
-    }
-    renew_plan(routed.plan, routed.runs);
-    if (routed.plan == nullptr) {
-        std::vector<Oid> types;
-        for (const Param &each : params) {
-            types.push_back(each.type);
-        }
-        routed.plan = keep_plan(statement_for(routed), types);
-    }
-    return texts_of(run_plan(routed.plan, params));
+// A row as it stands; copies in the current memory context.
+struct FoundRow {
+    const char *texts[place_price_id + 1];
+    Datum prices; // 0: none
+};
+
+const char *not_null(const char *text) {
+    return text == nullptr ? "" : text;
 }
 
-constinit Statement subscriptions_of_customers{R"(
-SELECT s.stripe_subscription_id FROM unnest($2) AS k (id)
-  JOIN billstack_internal.project_subscription AS s ON s.integration_id = $1 AND s.stripe_customer_id = k.id
- WHERE s.project_id IS NULL OR s.customer_id IS NULL)"};
-constinit Statement invoices_of_customers{R"(
-SELECT s.stripe_invoice_id FROM unnest($2) AS k (id)
-  JOIN billstack_internal.project_invoice AS s ON s.integration_id = $1 AND s.stripe_customer_id = k.id
- WHERE s.project_id IS NULL OR s.customer_id IS NULL)"};
-constinit Statement payments_of_customers{R"(
-SELECT s.stripe_payment_id FROM unnest($2) AS k (id)
-  JOIN billstack_internal.project_payment AS s ON s.integration_id = $1 AND s.stripe_customer_id = k.id
- WHERE s.project_id IS NULL OR s.customer_id IS NULL)"};
+FoundRow copy_of(const Routed &routed, const IndexRow &row) {
+    FoundRow copy{};
+    for (int place = place_id; place <= place_parent; ++place) {
+        if (place != place_strength) {
+            copy.texts[place] = not_null(row.text_copy(place));
+        }
+    }
+    bool null = true;
+    Datum strength = row.value(place_strength, null);
+    copy.texts[place_strength] =
+        null ? "" : DatumGetCString(DirectFunctionCall1(numeric_out, strength));
+    copy.texts[place_price_id] = routed.has_price_id ? not_null(row.text_copy(place_price_id)) : "";
+    if (routed.has_prices) {
+        Datum prices = row.value(place_prices, null);
+        copy.prices = null ? 0 : PointerGetDatum(PG_DETOAST_DATUM_COPY(prices));
+    }
+    return copy;
+}
+
+using FoundRows = std::vector<FoundRow>;
+
+void look_up(Routed &routed, IndexLookup &lookup, std::int32_t integration_id,
+             const std::string &key, Snapshot snapshot, FoundRows &rows) {
+    IndexKey keys[] = {{Int32GetDatum(integration_id), F_INT4EQ}, {text_datum(key), F_TEXTEQ}};
+    (void)lookup.find(keys, 2, snapshot, [&](const IndexRow &row) {
+        FoundRow copy = copy_of(routed, row);
+        rows.push_back(copy);
+        return false;
+    });
+}
+
+// "3.34000", "4", "".
+RouteStrength strength_of(std::string_view text) {
+    auto digit = [&](std::size_t at) { return at < text.size() ? text[at] - '0' : 0; };
+    return text.empty() ? 0 : digit(0) * 100 + digit(2) * 10 + digit(3);
+}
+
+// The same the other way.
+std::string strength_text(const RowRoute &route) {
+    std::string text = std::to_string(route.strength / 100);
+    if (route.strength % 100 != 0) {
+        text += "." + std::to_string(route.strength % 100 / 10);
+    }
+    if (route.strength % 10 != 0) {
+        text += std::to_string(route.strength % 10);
+    }
+    return route.strength == 0 ? std::string() : text;
+}
+
+RowRoute route_of(const FoundRow &row) {
+    return {row.texts[place_project], strength_of(row.texts[place_strength]),
+            row.texts[place_customer_id], row.texts[place_price_id]};
+}
+
+RouteInputs inputs_of(const Routed &routed, const FoundRow &row) {
+    RouteInputs inputs;
+    inputs.customer = row.texts[place_customer];
+    inputs.metadata_project = row.texts[place_metadata];
+    inputs.named_project = row.texts[place_named];
+    if (row.prices != 0) {
+        inputs.prices = text_array_of(row.prices);
+    }
+    if (routed.has_price_id) {
+        inputs.price = row.texts[place_parent];
+    }
+    return inputs;
+}
+
+// Routes that have changed, as the columns of an update.
+struct Updates {
+    std::vector<std::string> ids;
+    std::vector<RowRoute> routes;
+};
+
+void update(Routed &routed, const Updates &updates) {
+    if (updates.ids.empty()) {
+        return;
+    }
+    RouteColumns columns = columns_of(updates.routes);
+    (void)routed.update.run_renewed({param_text_array(updates.ids), columns.project,
+                                     columns.strength, columns.customer, columns.price});
+}
 
 constinit Statement subscriptions_of_prices{R"(
 SELECT s.stripe_subscription_id FROM billstack_internal.project_subscription AS s
@@ -295,28 +309,98 @@ SELECT n.kind, n.id, p.id
 
 } // namespace
 
-StripeIds route_subscriptions(std::int32_t integration_id, const StripeIds &ids) {
-    return route(subscriptions, integration_id, ids, {});
+RouteColumns columns_of(const std::vector<RowRoute> &routes) {
+    auto column = [&](auto text_of_route) {
+        std::vector<std::optional<std::string>> texts;
+        for (const RowRoute &route : routes) {
+            std::string text = text_of_route(route);
+            texts.push_back(text.empty() ? std::nullopt : std::optional(std::move(text)));
+        }
+        return param_text_array(texts);
+    };
+    return {column([](const RowRoute &route) { return route.project; }), column(strength_text),
+            column([](const RowRoute &route) { return route.customer; }),
+            column([](const RowRoute &route) { return route.price; })};
 }
 
-StripeIds route_invoices(std::int32_t integration_id, const StripeIds &ids,
-                         const StripeIds &of_subscriptions) {
-    return route(invoices, integration_id, ids, of_subscriptions);
+void find_parent(std::int32_t integration_id, Part part, ProjectFinder &finder,
+                 const std::string &parent, RouteInputs &inputs) {
+    Routed *routed = routed_of(part).parent;
+    if (routed == nullptr || parent.empty()) {
+        return;
+    }
+    FoundRows rows;
+    look_up(*routed, routed->by_key, integration_id, parent, finder.snapshot(), rows);
+    inputs.has_parent = !rows.empty();
+    if (inputs.has_parent) {
+        RowRoute route = route_of(rows.front());
+        inputs.parent_project = route.project;
+        inputs.parent_strength = route.strength;
+    }
 }
 
-StripeIds route_payments(std::int32_t integration_id, const StripeIds &ids,
-                         const StripeIds &of_invoices) {
-    return route(payments, integration_id, ids, of_invoices);
+bool has_row(std::int32_t integration_id, Part part, ProjectFinder &finder, const std::string &id) {
+    IndexKey keys[] = {{Int32GetDatum(integration_id), F_INT4EQ}, {text_datum(id), F_TEXTEQ}};
+    return routed_of(part).by_key.find(keys, 2, finder.snapshot(),
+                                       [](const IndexRow &) { return true; });
+}
+
+StripeIds route_rows(std::int32_t integration_id, Part part, const StripeIds &ids,
+                     const StripeIds &of_parents) {
+    InternalAccess access;
+    ProjectFinder finder(integration_id);
+    Routed &routed = routed_of(part);
+    FoundRows rows;
+    for (const std::string &id : ids) {
+        look_up(routed, routed.by_key, integration_id, id, finder.snapshot(), rows);
+    }
+    for (const std::string &parent : of_parents) {
+        look_up(routed, routed.by_parent, integration_id, parent, finder.snapshot(), rows);
+    }
+    Updates updates;
+    StripeIds moved;
+    std::set<std::string_view> seen; // of both lists
+    for (const FoundRow &row : rows) {
+        if (!seen.insert(row.texts[place_id]).second) {
+            continue;
+        }
+        RouteInputs inputs = inputs_of(routed, row);
+        find_parent(integration_id, part, finder, row.texts[place_parent], inputs);
+        RowRoute before = route_of(row);
+        bool has_moved = false;
+        RowRoute route = finder.route(inputs, before, has_moved);
+        if (route != before) {
+            updates.ids.emplace_back(row.texts[place_id]);
+            updates.routes.push_back(route);
+        }
+        if (has_moved) {
+            moved.emplace_back(row.texts[place_key]);
+        }
+    }
+    ByIndex by_index;
+    update(routed, updates);
+    return moved;
 }
 
 StripeIds unrouted_of_customers(std::int32_t integration_id, Part part,
                                 const StripeIds &customers) {
     InternalAccess access;
-    ByIndex by_index;
-    Statement &statement = part == Part::subscriptions ? subscriptions_of_customers
-                           : part == Part::invoices    ? invoices_of_customers
-                                                       : payments_of_customers;
-    return texts_of(statement.run_renewed({param(integration_id), param_text_array(customers)}));
+    ProjectFinder finder(integration_id);
+    Routed &routed = routed_of(part);
+    StripeIds ids;
+    for (const std::string &customer : customers) {
+        if (!finder.owns_customer(customer)) {
+            continue; // no project's: it tells nothing
+        }
+        FoundRows rows;
+        look_up(routed, routed.by_customer, integration_id, customer, finder.snapshot(), rows);
+        for (const FoundRow &row : rows) {
+            if (*row.texts[place_project] == '\0' || *row.texts[place_customer_id] == '\0') {
+                ids.emplace_back(row.texts[place_key]);
+            }
+        }
+    }
+    return ids;
 }
 
 StripeIds unrouted_of_prices(std::int32_t integration_id, Part part, const StripeIds &prices) {
@@ -325,9 +409,18 @@ StripeIds unrouted_of_prices(std::int32_t integration_id, Part part, const Strip
     }
     InternalAccess access;
     ByIndex by_index;
+    StripeIds owned;
+    {
+        ProjectFinder finder(integration_id);
+        std::copy_if(prices.begin(), prices.end(), std::back_inserter(owned),
+                     [&](const std::string &price) { return finder.owns_price(price); });
+    }
+    if (owned.empty()) {
+        return {};
+    }
     Statement &statement =
         part == Part::subscriptions ? subscriptions_of_prices : invoices_of_prices;
-    return texts_of(statement.run_renewed({param(integration_id), param_text_array(prices)}));
+    return texts_of(statement.run_renewed({param(integration_id), param_text_array(owned)}));
 }
 
 StripeIds next_unrouted(std::int32_t integration_id, Part part, const std::string &after,

@@ -2,19 +2,31 @@
 // project"). Every function acts as the extension's owner whoever calls; a transaction must be
 // open.
 #pragma once
+#include "pg/project_finder.hpp"
 #include "pg/projection_store.hpp"
 
 namespace billstack::pg {
 
 using StripeIds = std::vector<std::string>;
 
-// Routes these rows, and those that hang on the given ones. Returns the Stripe ids of the rows
-// that have another project now, or were found by a stronger rule.
-StripeIds route_subscriptions(std::int32_t integration_id, const StripeIds &ids);
-StripeIds route_invoices(std::int32_t integration_id, const StripeIds &ids,
-                         const StripeIds &of_subscriptions);
-StripeIds route_payments(std::int32_t integration_id, const StripeIds &ids,
-                         const StripeIds &of_invoices);
+// Routes these rows, and those that hang on the given ones (subscriptions of invoices, invoices of
+// payments). Returns the Stripe ids of the rows that have another project now, or were found by a
+// stronger rule.
+StripeIds route_rows(std::int32_t integration_id, Part part, const StripeIds &ids,
+                     const StripeIds &of_parents);
+
+// For rows that are still to be written. What such a row hangs on, "" for nothing, as its inputs.
+void find_parent(std::int32_t integration_id, Part part, ProjectFinder &finder,
+                 const std::string &parent, RouteInputs &inputs);
+bool has_row(std::int32_t integration_id, Part part, ProjectFinder &finder, const std::string &id);
+// Text arrays, NULL for what is not there.
+struct RouteColumns {
+    Param project;
+    Param strength;
+    Param customer;
+    Param price;
+};
+RouteColumns columns_of(const std::vector<RowRoute> &routes);
 
 // Rows of a part (subscriptions, invoices, payments) that hang on these and have no project, or not
 // yet the project's own row of the customer or price.

@@ -46,6 +46,32 @@ Param param_jsonb(const std::string &text) {
 Param param_text_array(const std::vector<std::string> &items) {
     return {TEXTARRAYOID, text_array_datum(items), false};
 }
+Param param_text_array(const std::vector<std::optional<std::string>> &items) {
+    std::vector<Datum> values;
+    auto nulls = std::make_unique<bool[]>(items.size());
+    for (std::size_t i = 0; i < items.size(); ++i) {
+        nulls[i] = !items[i];
+        values.push_back(items[i] ? text_datum(*items[i]) : 0);
+    }
+    return param_array(TEXTOID, values, nulls.get());
+}
+Param param_array(Oid element, std::vector<Datum> &values, bool *nulls) {
+    Datum *data = values.data();
+    int count = static_cast<int>(values.size());
+    Oid type = InvalidOid;
+    Datum array = call([&] {
+        std::int16_t length = 0;
+        bool by_value = false;
+        char alignment = 0;
+        type = get_array_type(element);
+        get_typlenbyvalalign(element, &length, &by_value, &alignment);
+        int dimensions[1] = {count};
+        int lower_bounds[1] = {1};
+        return PointerGetDatum(construct_md_array(data, nulls, 1, dimensions, lower_bounds, element,
+                                                  length, by_value, alignment));
+    });
+    return {type, array, false};
+}
 
 namespace {
 

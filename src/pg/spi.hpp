@@ -25,6 +25,9 @@ Param param_time(std::optional<TimestampTz> value);
 Param param_bytes(std::string_view bytes);
 Param param_jsonb(const std::string &json_text);
 Param param_text_array(const std::vector<std::string> &items);
+Param param_text_array(const std::vector<std::optional<std::string>> &items);
+// Of values of that type; nulls has as many entries, true where there is none.
+Param param_array(Oid element, std::vector<Datum> &values, bool *nulls);
 
 // The rows of one execution; valid until the SpiSession ends.
 class Rows {
@@ -43,9 +46,9 @@ class Rows {
     Oid oid(std::uint64_t row, int column) const;
     std::optional<TimestampTz> time(std::uint64_t row, int column) const;
     std::vector<std::string> text_array(std::uint64_t row, int column) const; // {} for NULL
+    Datum value(std::uint64_t row, int column, bool &is_null) const;
 
   private:
-    Datum value(std::uint64_t row, int column, bool &is_null) const;
     SPITupleTable *table_;
     std::uint64_t count_;
 };

@@ -13,6 +13,8 @@ namespace {
 
 constexpr auto look_interval = std::chrono::minutes(5); // a net for wake-ups that were lost
 constexpr int most_troubles = 4;                        // in a row
+// Of a page, or events, at once while a backend waits for Stripe.
+constexpr std::size_t most_rows_beside_calls = 25;
 constexpr auto counters_pause = std::chrono::seconds(5);
 
 // For the exit callbacks, which must drop the network before the process ends: a plain pointer.
@@ -84,7 +86,7 @@ void Worker::connect_network() {
     network_.connect();
     intents_ = std::make_unique<IntentService>(network_.caller());
     reconcile_ = std::make_unique<IntentReconcile>(network_.caller(), clock_, *intents_);
-    requests_ = std::make_unique<RequestService>(state_, network_.caller(), *intents_);
+    requests_ = std::make_unique<RequestService>(state_, clock_, network_.caller(), *intents_);
     backfills_ = std::make_unique<BackfillService>(network_.caller(), clock_,
                                                    Colleagues(state_, own_database, 0));
     refetches_ = std::make_unique<RefetchService>(network_.caller(), clock_);
@@ -125,6 +127,7 @@ bool Worker::leave_requested() {
         entry->inbox_waiting = false;
         events_.wake();
         handlers_.wake();
+        refetches_->wake();
     }
     return false;
 }
@@ -219,7 +222,8 @@ void Worker::serve_callers() {
 }
 
 void Worker::work() {
-    EventTurn turn = events_.work();
+    bool calls = requests_->in_use();
+    EventTurn turn = events_.work(calls ? most_rows_beside_calls : 0);
     serve_callers();
     if (turn.refetches_asked) {
         refetches_->wake();
@@ -230,7 +234,7 @@ void Worker::work() {
     if (backfills_->refresh_due()) {
         backfills_->refresh();
     }
-    backfills_->work();
+    backfills_->work(calls ? most_rows_beside_calls : 0);
     serve_callers();
     if (backfills_->take_refetches_asked()) {
         refetches_->wake();

@@ -101,6 +101,21 @@ void ask_for_unsure(MirrorStore &store, const FetchedPage &page, const Outcome &
     }
 }
 
+// An unchanged parent carries unchanged children, but for those past the embedded ten.
+void note_touched(const FetchedPage &page, const Outcome &outcome, ApplyReport &report) {
+    for (const auto *ids : {&outcome.changed, &outcome.fresh}) {
+        report.touched.insert(report.touched.end(), ids->begin(), ids->end());
+    }
+    for (const ParentLists &parent : page.parents) {
+        std::string_view id = page.rows[parent.parent].id;
+        bool more = std::any_of(parent.lists.begin(), parent.lists.end(),
+                                [](const ChildRows &rows) { return rows.has_more; });
+        if (more && outcome.unchanged.contains(id)) {
+            report.touched.emplace_back(id);
+        }
+    }
+}
+
 ApplyReport apply(MirrorStore &store, FetchedPage &page, Source source,
                   const std::string &api_version, const Rules &rules) {
     ApplyReport report;
@@ -114,6 +129,7 @@ ApplyReport apply(MirrorStore &store, FetchedPage &page, Source source,
     for (const stripe::ChildList &list : page.kind->children) {
         apply_list(store, page, list, outcome, source, api_version, report);
     }
+    note_touched(page, outcome, report);
     return report;
 }
 
@@ -131,7 +147,11 @@ ApplyReport apply_only_list(MirrorStore &store, const FetchedPage &page, Source 
             rows.push_back({row, more->as_of, more->parent_id, api_version});
             kept.push_back(row.id);
         }
-        AsOf &window = windows.emplace(more->parent_id, more->as_of).first->second;
+        auto [at, added] = windows.emplace(more->parent_id, more->as_of);
+        if (added) {
+            report.touched.push_back(more->parent_id);
+        }
+        AsOf &window = at->second;
         window.start = std::min(window.start, more->as_of.start);
         window.end = std::max(window.end, more->as_of.end);
     }

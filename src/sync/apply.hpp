@@ -116,6 +116,8 @@ struct ApplyReport {
     std::int64_t unchanged = 0;
     std::int64_t older = 0;   // left alone: the mirror holds a newer state
     std::int64_t unclear = 0; // left alone: read once more
+    // Of the page's objects those that were written, or children of theirs may have been.
+    std::vector<std::string> touched = {};
 };
 
 ApplyReport apply_page(MirrorStore &store, FetchedPage &page, Source source,

@@ -451,6 +451,24 @@ PendingPage *RangeWalker::ready_page() {
     return pages_.front().get();
 }
 
+RangePosition PendingPage::position_after(std::size_t rows) const {
+    RangePosition position = after;
+    const json::ObjectSpan &last_row = fetched->page.objects()[rows - 1];
+    position.cursor = last_row.id;
+    position.cursor_created = last_row.created;
+    return position;
+}
+
+void RangeWalker::part_written(std::size_t rows) {
+    PendingPage &page = *pages_.front();
+    page.rows_written += rows;
+    written_ = page.position_after(page.rows_written);
+    failures_ = 0;
+    put_offs_ = 0;
+    put_off_until_.reset();
+    error_.clear();
+}
+
 void RangeWalker::page_written() {
     bool last = pages_.front()->last;
     written_ = pages_.front()->after;

@@ -44,6 +44,10 @@ struct PendingPage {
     bool last = false;  // nothing is left of the range
     int open_calls = 0; // child pages still to come
     std::size_t bytes = 0;
+    std::size_t rows_written = 0; // of fetched->rows, in parts (sync/page_part.hpp)
+
+    // Where the range stands when so many of the rows are written, and not all.
+    RangePosition position_after(std::size_t rows) const;
 };
 
 struct WalkerOptions {
@@ -84,7 +88,8 @@ class RangeWalker {
     void on_result(stripe::CallResult result);
     // The oldest page when it is complete, else nullptr.
     PendingPage *ready_page();
-    void page_written(); // of ready_page()
+    void page_written();                 // of ready_page()
+    void part_written(std::size_t rows); // the next rows of ready_page(), which has more
     // ready_page() cannot be written now; it is kept and ready again after a delay that grows from
     // 1 s to 30 s, which is returned. Other ranges go on.
     core::Milliseconds put_off(std::string reason);

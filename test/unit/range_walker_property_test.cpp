@@ -2,6 +2,7 @@
 // and no page is asked for twice unless something failed. The seed is printed; BILLSTACK_SEED
 // repeats a run, BILLSTACK_ROUNDS makes it longer.
 #include "fake_mirror_store.hpp"
+#include "sync/page_part.hpp"
 #include "walker_fixture.hpp"
 
 #include <cstdlib>
@@ -157,11 +158,21 @@ class Round : public test::WalkerFixture {
         deliver(*walker);
     }
     void write() {
-        PendingPage *page = walker->ready_page();
-        const RangePosition after = page->after;
-        apply_page(store, *page->fetched, Source::backfill, "2025-03-31.basil");
-        walker->page_written();
-        stored = after;
+        const std::size_t most = one_in(2) ? 0 : static_cast<std::size_t>(1 + below(3));
+        std::size_t rows = 0;
+        bool rest = true;
+        {
+            PagePart part(*walker->ready_page(), most);
+            apply_page(store, *part.page().fetched, Source::backfill, "2025-03-31.basil");
+            stored = part.page().after;
+            rows = part.rows();
+            rest = part.is_rest();
+            EXPECT_TRUE(rest || rows == most);
+        }
+        if (rest)
+            walker->page_written();
+        else
+            walker->part_written(rows);
         deliver(*walker);
     }
     http::RequestId any_open() {
