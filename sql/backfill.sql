@@ -74,5 +74,13 @@ SELECT :'result'::jsonb ->> 'success';
 \set VERBOSITY terse
 CALL billstack.run_backfill('narrow');
 SELECT object, state, regexp_replace(error, ':.*', '') FROM billstack.sync_progress WHERE team = 'narrow' ORDER BY object;
+SELECT state, error_code, error ~ '^charge: this key cannot read charges: .* \(request req_\w+\); invoice: ', hint FROM billstack.backfills WHERE team = 'narrow' ORDER BY run_id DESC LIMIT 1;
+SELECT left(last_error, 37), last_error LIKE '%. Allow the key to read it%' FROM billstack.integrations WHERE team = 'narrow';
+-- all that it may read: these two are skipped and named, the run is done, the mirror is not ready
+CALL billstack.run_backfill('narrow', ARRAY['all']) \gset
+SELECT :'result'::jsonb ->> 'success', :'result'::jsonb ->> 'syncStatus', jsonb_object_keys(:'result'::jsonb -> 'skipped');
+SELECT state, percent, skipped, open_kinds, to_check, error FROM billstack.backfills WHERE team = 'narrow' ORDER BY run_id DESC LIMIT 1;
+SELECT object, state, percent FROM billstack.sync_progress WHERE team = 'narrow' AND object ~ '^(charge|invoice|customer)$' ORDER BY object;
+SELECT status, regexp_replace(detail, ':.*|\d+', 'N') FROM billstack.health() WHERE check_name = 'integration narrow/default';
 SELECT sync_status, last_error IS NOT NULL FROM billstack.integrations WHERE team = 'narrow';
 SELECT billstack.disconnect('acme'), billstack.disconnect('narrow');

@@ -32,7 +32,24 @@ SELECT key, account_id FROM billstack.integrations;
 -- a key that may not read the account cannot be compared
 SELECT billstack.rotate_keys('acme', 'rk_test_regress00000000noaccount');
 UPDATE billstack_internal.integration SET sync_status = 'ready';
+-- the mirror of the old account is emptied with the change; a foreign key of one's own forbids it
+SET client_min_messages = warning;
+SELECT billstack.rotate_keys('acme', 'sk_test_regress0000000000000000') - 'webhookUrl' ->> 'success';
+CALL billstack.run_backfill('acme', ARRAY['product']) \gset
+RESET client_min_messages;
+SELECT count(*) > 0 FROM stripe_team_acme.products;
+INSERT INTO billstack_internal.refetch (integration_id, kind, object_id, reason) SELECT id, 'product', 'prod_old', 'tie' FROM billstack_internal.integration;
+INSERT INTO billstack_internal.inbox (integration_id, event_id, event_created, received_at, payload, failed_at)
+SELECT id, 'evt_of_the_old', '2025-01-01', now(), '{}', now() FROM billstack_internal.integration;
+CREATE TABLE public.note (product text REFERENCES stripe_team_acme.products);
 SELECT billstack.rotate_keys('acme', 'sk_test_regressother0000000000', allow_account_change => true);
+SELECT account_id, (SELECT count(*) > 0 FROM stripe_team_acme.products) FROM billstack.integrations;
+DROP TABLE public.note;
+SELECT billstack.rotate_keys('acme', 'sk_test_regressother0000000000', allow_account_change => true);
+SELECT count(*) FROM stripe_team_acme.products;
+SELECT count(*) FROM billstack.sync_progress;
+SELECT (SELECT count(*) FROM billstack_internal.refetch), (SELECT count(*) FROM billstack_internal.inbox), outcome
+  FROM billstack_internal.event WHERE event_id = 'evt_of_the_old';
 UPDATE billstack_internal.integration SET sync_status = 'ready';
 SELECT billstack.rotate_keys('acme', 'sk_live_regress0000000000000000', 'pk_live_regress0000000000000000', allow_account_change => true);
 SELECT billstack.validate('acme') -> 'keyValid';

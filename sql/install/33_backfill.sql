@@ -4,6 +4,8 @@ CREATE TABLE billstack_internal.backfill_run (
     objects text[] NOT NULL,
     created_after timestamptz,
     complete boolean NOT NULL,
+    every_kind boolean NOT NULL DEFAULT false,
+    vanished_kinds text[],
     state text NOT NULL DEFAULT 'queued',
     requested_by name NOT NULL,
     requested_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
@@ -11,12 +13,14 @@ CREATE TABLE billstack_internal.backfill_run (
     finished_at timestamptz,
     stripe_started_at timestamptz,
     newest_event_id text,
-    error text
+    error text,
+    error_code text,
+    hint text
 );
 CREATE UNIQUE INDEX backfill_run_open_key ON billstack_internal.backfill_run (integration_id)
     WHERE state IN ('queued', 'running');
 REVOKE ALL ON billstack_internal.backfill_run FROM PUBLIC;
-COMMENT ON TABLE billstack_internal.backfill_run IS 'backfills: queued, running, done, failed, canceled; complete means all default kinds without a date limit';
+COMMENT ON TABLE billstack_internal.backfill_run IS 'backfills: queued, running, done, failed, canceled; complete means all default kinds without a date limit, every_kind that kinds the key may not read are skipped, vanished_kinds those whose tables held rows before; error_code is an SQLSTATE';
 
 CREATE TABLE billstack_internal.backfill_range (
     run_id bigint NOT NULL REFERENCES billstack_internal.backfill_run (id) ON DELETE CASCADE,
@@ -30,10 +34,13 @@ CREATE TABLE billstack_internal.backfill_range (
     synced bigint NOT NULL DEFAULT 0,
     changed bigint NOT NULL DEFAULT 0,
     newest_created bigint,
+    edge_ids text[],
     started_at timestamptz,
     finished_at timestamptz,
     error text,
+    error_code text,
+    hint text,
     PRIMARY KEY (run_id, object, range_no)
 );
 REVOKE ALL ON billstack_internal.backfill_range FROM PUBLIC;
-COMMENT ON TABLE billstack_internal.backfill_range IS 'disjoint time ranges that cover a run; a range is advanced in the transaction that writes its rows; unix seconds on Stripe''s clock';
+COMMENT ON TABLE billstack_internal.backfill_range IS 'disjoint time ranges that cover a run; a range is advanced in the transaction that writes its rows; states open, done, failed, skipped; unix seconds on Stripe''s clock; edge_ids: the objects listed of the cursor''s second, NULL where not all are known';

@@ -77,11 +77,25 @@ CREATE TABLE billstack_internal.refetch (
     attempts integer NOT NULL DEFAULT 0,
     late_reads integer NOT NULL DEFAULT 0,
     error text,
+    run_id bigint,
     PRIMARY KEY (integration_id, kind, object_id)
 );
 CREATE INDEX refetch_due_idx ON billstack_internal.refetch (due_at);
+CREATE INDEX refetch_run_idx ON billstack_internal.refetch (run_id) WHERE run_id IS NOT NULL;
 REVOKE ALL ON billstack_internal.refetch FROM PUBLIC;
-COMMENT ON TABLE billstack_internal.refetch IS 'objects to read from Stripe once more, one row each however many events ask; requests grows with each, and a row that has grown while it was read is read again';
+COMMENT ON TABLE billstack_internal.refetch IS 'objects to read from Stripe once more, one row each however many events ask; requests grows with each, and a row that has grown while it was read is read again; run_id: the backfill that waits for the answer';
+
+-- What a list left out and a read by id found all the same.
+CREATE TABLE billstack_internal.unlisted (
+    integration_id integer NOT NULL REFERENCES billstack_internal.integration (id) ON DELETE CASCADE,
+    kind text NOT NULL,
+    object_id text NOT NULL,
+    found_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+    times integer NOT NULL DEFAULT 1,
+    PRIMARY KEY (integration_id, kind, object_id)
+);
+REVOKE ALL ON billstack_internal.unlisted FROM PUBLIC;
+COMMENT ON TABLE billstack_internal.unlisted IS 'objects that Stripe has and does not list: found twice, backfills do not ask for them again within 30 days';
 
 CREATE TABLE billstack_internal.inbox_stat (
     integration_id integer PRIMARY KEY REFERENCES billstack_internal.integration (id) ON DELETE CASCADE,

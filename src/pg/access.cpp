@@ -42,6 +42,7 @@ constexpr GrantedObject granted_objects[] = {
     {"assign_customers", admin | app},
     {"authenticate", admin | app},
     {"backfill", admin},
+    {"backfills", admin | app | reader},
     {"billing_health", admin | app | reader},
     {"calls", admin | app | reader},
     {"cancel_backfill", admin},

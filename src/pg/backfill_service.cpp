@@ -103,8 +103,11 @@ void BackfillService::activate(OpenRun run) {
         options.total_rate = limits.account;
         options.endpoint_rate = limits.endpoint;
         active->start_stored = run.start_known;
-        active->mirror = std::make_unique<SpiMirrorStore>(MirrorTarget{
-            run.integration_id, run.team, run.integration, run.schema_name, run.schema_oid});
+        MirrorTarget target{run.integration_id, run.team, run.integration, run.schema_name,
+                            run.schema_oid};
+        active->mirror = std::make_unique<SpiMirrorStore>(target);
+        active->vanished = std::make_unique<VanishedCheck>(run.id, std::move(target));
+        settle_vanished(*active, run);
         active->backfill = std::make_unique<sync::BackfillRun>(
             caller_, clock_, std::move(options), std::vector<sync::RangeSpec>(), run.start_known);
         active->run = std::move(run);
@@ -119,9 +122,27 @@ void BackfillService::activate(OpenRun run) {
     }
 }
 
+// Tables that cannot be looked at now are told of by the first page that is written to them.
+void BackfillService::settle_vanished(Active &active, const OpenRun &run) {
+    try {
+        StoreTransaction transaction;
+        {
+            TimeLimit limit(longest_page_ms);
+            active.vanished->settle_kinds(run.objects, active.owner);
+        }
+        transaction.commit();
+    } catch (const PgError &error) {
+        if (is_lock_trouble(error)) {
+            throw;
+        }
+        log(LOG, "billstack backfill of " + run.schema_name +
+                     " does not look for vanished objects: " + error.what());
+    }
+}
+
 void BackfillService::reject(const OpenRun &run, const core::Error &error) {
     StoreTransaction transaction;
-    finish_run(run, error);
+    (void)finish_run(run, error);
     transaction.commit();
 }
 
@@ -222,6 +243,14 @@ void BackfillService::note_start(Active &active) {
     colleagues_.wake(); // they may begin
 }
 
+// A run of every kind takes what the key may read, and what the account has been set up for. What
+// has begun is no longer a matter of that, and the default kinds are there for every account.
+bool BackfillService::is_skipped(const Active &active, const sync::RangeWalker &walker) {
+    bool refused = walker.error_code() == core::Code::not_allowed ||
+                   (walker.error_code() == core::Code::stripe_refused && !walker.kind().is_default);
+    return active.run.every_kind && refused && !walker.has_read();
+}
+
 // What a range waits for, or why it failed, is for the DBA to see while it lasts. One write a
 // change, not one a try.
 void BackfillService::note_errors(Active &active) {
@@ -236,10 +265,13 @@ void BackfillService::note_errors(Active &active) {
         if ((!failed && !waits) || noted == walker->error() || active.gone) {
             continue;
         }
+        const char *state = !failed ? "open" : is_skipped(active, *walker) ? "skipped" : "failed";
         StoreTransaction transaction;
         if (lock_open_run(active.run.id)) {
-            note_range_error(active.run.id, std::string(walker->kind().name), walker->range_no(),
-                             failed ? "failed" : "open", walker->error());
+            note_range_error(
+                active.run.id,
+                {std::string(walker->kind().name), walker->range_no(), state, walker->error(),
+                 trouble_of(walker->error_code(), active.write_states[key_of(*walker)])});
         }
         transaction.commit();
         noted = walker->error();
@@ -280,6 +312,7 @@ bool BackfillService::try_page(Active &active, sync::RangeWalker &walker, bool m
         if (may_repeat && error.sqlstate() == ERRCODE_T_R_DEADLOCK_DETECTED) {
             return false;
         }
+        active.write_states[key_of(walker)] = error.sqlstate_text();
         int &failures = active.write_failures[key_of(walker)];
         if (!is_lock_trouble(error) && ++failures >= most_write_failures) {
             walker.give_up("writing " + std::string(walker.kind().table) +
@@ -352,17 +385,19 @@ void BackfillService::write_in_transaction(Active &active, sync::RangeWalker &wa
             return;
         }
         sync::ApplyReport report;
+        sync::ListEdge edge;
         {
             TimeLimit limit(longest_page_ms);
             UserContext owner(active.owner, UserContext::Rights::restricted);
             active.mirror->ensure_table(walker.kind());
             report = sync::apply_page(*active.mirror, *part.page().fetched, sync::Source::backfill,
                                       config::api_version());
+            edge = active.vanished->compare(walker, *walker.ready_page(), part);
         }
         project_page(active, *part.page().fetched, report);
         std::string object(walker.kind().name);
         moved = advance_range({active.run.id, object.c_str(), walker.range_no(), &part.page(),
-                               report.read, report.changed});
+                               report.read, report.changed, std::move(edge)});
         if (moved) {
             // A page and its range's advance are lost together in a crash and read again.
             transaction.commit_without_waiting();
@@ -371,11 +406,14 @@ void BackfillService::write_in_transaction(Active &active, sync::RangeWalker &wa
         rest = part.is_rest();
     }
     if (!moved) {
-        lose_range(active, walker); // after the part, which gives its rows back to the walker's page
+        lose_range(active,
+                   walker); // after the part, which gives its rows back to the walker's page
         return;
     }
+    active.vanished->written(walker);
     active.noted[key_of(walker)].clear();
     active.write_failures.erase(key_of(walker));
+    active.write_states.erase(key_of(walker));
     if (rest) {
         walker.page_written();
     } else {
@@ -390,6 +428,7 @@ bool BackfillService::take_refetches_asked() {
     bool asked = false;
     for (const auto &active : runs_) {
         asked |= active->mirror->take_refetches_asked();
+        asked |= active->vanished->take_asked();
     }
     return asked;
 }

@@ -4,8 +4,8 @@
 #pragma once
 #include "pg/backfill_store.hpp"
 #include "pg/colleagues.hpp"
-#include "pg/mirror_store.hpp"
 #include "pg/range_store.hpp"
+#include "pg/vanished_check.hpp"
 
 namespace billstack::pg {
 
@@ -41,6 +41,7 @@ class BackfillService {
         Oid owner = InvalidOid;
         std::unique_ptr<sync::BackfillRun> backfill;
         std::unique_ptr<SpiMirrorStore> mirror;
+        std::unique_ptr<VanishedCheck> vanished;
         std::map<RangeKey, std::string> noted; // errors already in the table
         bool start_stored = false;
         std::string trouble;                  // of the whole run, as it stands in the table
@@ -49,6 +50,7 @@ class BackfillService {
         int pauses = 0;                       // in a row
         // Failed writes of a range in a row, locks not counted.
         std::map<RangeKey, int> write_failures;
+        std::map<RangeKey, std::string> write_states; // SQLSTATE of the last one
         bool ranges_wanted = true;               // ranges nobody walks may be there for the taking
         std::optional<core::MonoTime> ranges_at; // look for them then at the latest
         bool others_walk = false;                // nothing is left to do here
@@ -58,11 +60,13 @@ class BackfillService {
         return {&walker.kind(), walker.range_no()};
     }
     void activate(OpenRun run);
+    static void settle_vanished(Active &active, const OpenRun &run);
     void reject(const OpenRun &run, const core::Error &error);
     void work_on(Active &active);
     bool is_busy(const Active &active) const;
     void pause(Active &active, const std::string &reason);
     void note_start(Active &active);
+    static bool is_skipped(const Active &active, const sync::RangeWalker &walker);
     void note_errors(Active &active);
     void note_trouble(Active &active, const std::string &trouble);
     void write_page(Active &active, sync::RangeWalker &walker);

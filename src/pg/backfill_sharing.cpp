@@ -10,9 +10,10 @@ namespace billstack::pg {
 
 namespace {
 
-constexpr int most_cuts = 8;                           // of a run in one turn
-constexpr auto others_pause = std::chrono::seconds(5); // a net: who dies wakes the others
-constexpr auto left_pause = core::Milliseconds(500);   // until a piece left to others is looked at
+constexpr int most_cuts = 8;                            // of a run in one turn
+constexpr auto others_pause = std::chrono::seconds(5);  // a net: who dies wakes the others
+constexpr auto answers_pause = core::Milliseconds(100); // until the answers are looked at
+constexpr auto left_pause = core::Milliseconds(500);    // until a piece left to others is looked at
 
 RangeName name_of(std::int64_t run_id, const stripe::Kind &kind, int range_no) {
     return {run_id, std::string(kind.name), range_no};
@@ -157,11 +158,17 @@ void BackfillService::finish(Active &active) {
         transaction.commit();
         return;
     }
+    // What has vanished was asked for once more: the run waits for the answers.
+    if (end == RunEnd::due && !fatal && has_vanished_open(active.run.id)) {
+        active.paused = clock_.mono() + answers_pause;
+        transaction.commit();
+        return;
+    }
     // A key that was replaced meanwhile says nothing of the run, which goes on with the new one.
     bool outdated = fatal && fatal->code == core::Code::stripe_key_rejected &&
                     !run_key_is_stored(active.run.integration_id, active.run.sealed_key);
     if (end != RunEnd::closed && !outdated) {
-        finish_run(active.run, fatal);
+        (void)finish_run(active.run, fatal);
     }
     transaction.commit();
     active.gone = true;

@@ -8,7 +8,7 @@ constinit Statement open_runs{R"(
 SELECT r.id, i.id, i.team, i.name, i.owner_name::text, i.schema_name::text, i.schema_oid,
        i.system_identifier, i.database_oid, r.complete, r.stripe_started_at IS NOT NULL,
        r.objects, r.created_after, k.fingerprint, k.sealed,
-       i.mirror_version, coalesce(i.account_id, ''), i.livemode
+       i.mirror_version, coalesce(i.account_id, ''), i.livemode, r.every_kind
   FROM billstack_internal.backfill_run AS r
   JOIN billstack_internal.integration AS i ON i.id = r.integration_id
   LEFT JOIN billstack_internal.sealed_key AS k
@@ -31,7 +31,8 @@ constinit Statement start_run{R"(
 UPDATE billstack_internal.backfill_run
    SET state = 'running', started_at = coalesce(started_at, clock_timestamp()),
        stripe_started_at = coalesce(stripe_started_at, $2),
-       newest_event_id = coalesce(newest_event_id, nullif($3, '')), error = NULL
+       newest_event_id = coalesce(newest_event_id, nullif($3, '')),
+       error = NULL, error_code = NULL, hint = NULL
  WHERE id = $1 AND state IN ('queued', 'running'))"};
 
 constinit Statement run_trouble{R"(
@@ -47,28 +48,34 @@ constinit Statement move_range{R"(
 UPDATE billstack_internal.backfill_range
    SET cursor = nullif($4, ''), cursor_created = $5, created_lte = $6,
        synced = synced + $7, changed = changed + $8,
-       newest_created = coalesce(newest_created, $9),
+       newest_created = coalesce(newest_created, $9), edge_ids = $11,
        state = CASE WHEN $10 THEN 'done' ELSE 'open' END,
        started_at = coalesce(started_at, clock_timestamp()),
-       finished_at = CASE WHEN $10 THEN clock_timestamp() END, error = NULL
+       finished_at = CASE WHEN $10 THEN clock_timestamp() END,
+       error = NULL, error_code = NULL, hint = NULL
  WHERE run_id = $1 AND object = $2 AND range_no = $3 AND state = 'open')"};
 
 constinit Statement range_error{R"(
 UPDATE billstack_internal.backfill_range
-   SET state = $4, error = nullif($5, ''), started_at = coalesce(started_at, clock_timestamp()),
-       finished_at = CASE WHEN $4 = 'failed' THEN clock_timestamp() END
+   SET state = $4, error = nullif($5, ''), error_code = nullif($6, ''), hint = nullif($7, ''),
+       started_at = coalesce(started_at, clock_timestamp()),
+       finished_at = CASE WHEN $4 <> 'open' THEN clock_timestamp() END
  WHERE run_id = $1 AND object = $2 AND range_no = $3)"};
 
+// Waits for whoever writes a page of the run: none of its ranges changes after this.
+constinit Statement lock_run_end{R"(
+SELECT 1 FROM billstack_internal.backfill_run
+ WHERE id = $1 AND state IN ('queued', 'running') FOR UPDATE)"};
+
+constinit Statement unfinished_ranges{R"(
+SELECT object, state, error, error_code, hint FROM billstack_internal.backfill_range
+ WHERE run_id = $1 AND state <> 'done' ORDER BY finished_at, object, range_no)"};
+
 constinit Statement end_run{R"(
-UPDATE billstack_internal.backfill_run AS r
-   SET state = CASE WHEN f.failed OR $2 <> '' THEN 'failed' ELSE 'done' END,
-       error = coalesce(nullif($2, ''), f.reasons), finished_at = clock_timestamp()
-  FROM (SELECT coalesce(bool_or(g.state <> 'done'), false) AS failed,
-               string_agg(g.error, '; ' ORDER BY g.object, g.range_no)
-                   FILTER (WHERE g.state <> 'done') AS reasons
-          FROM billstack_internal.backfill_range AS g WHERE g.run_id = $1) AS f
- WHERE r.id = $1 AND r.state IN ('queued', 'running')
-RETURNING r.state, r.error)"};
+UPDATE billstack_internal.backfill_run
+   SET state = $2, error = nullif($3, ''), error_code = nullif($4, ''), hint = nullif($5, ''),
+       finished_at = clock_timestamp()
+ WHERE id = $1)"};
 
 constinit Statement note_outcome{R"(
 UPDATE billstack_internal.integration
@@ -84,8 +91,8 @@ UPDATE billstack_internal.integration
 
 constinit Statement new_run{R"(
 INSERT INTO billstack_internal.backfill_run
-       (integration_id, objects, created_after, complete, requested_by)
-VALUES ($1, $2, $3, $4, $5::name)
+       (integration_id, objects, created_after, complete, requested_by, every_kind)
+VALUES ($1, $2, $3, $4, $5::name, $6)
 ON CONFLICT (integration_id) WHERE state IN ('queued', 'running') DO NOTHING RETURNING id)"};
 
 constinit Statement open_run_of{R"(
@@ -93,10 +100,10 @@ SELECT id FROM billstack_internal.backfill_run
  WHERE integration_id = $1 AND state IN ('queued', 'running'))"};
 
 constinit Statement run_state{
-    "SELECT state, error FROM billstack_internal.backfill_run WHERE id = $1"};
+    "SELECT state, error, error_code, hint FROM billstack_internal.backfill_run WHERE id = $1"};
 
 constinit Statement object_progress{R"(
-SELECT p.object, p.synced, p.estimated_total, p.state
+SELECT p.object, p.synced, p.estimated_total, p.state, p.error
   FROM billstack_internal.object_progress AS p WHERE p.run_id = $1 ORDER BY p.object)"};
 
 std::optional<std::int64_t> seconds_of(std::optional<TimestampTz> at) {
@@ -128,6 +135,7 @@ OpenRun read_run(const Rows &rows, std::uint64_t row) {
     run.mirror_version = rows.int32(row, 16);
     run.account_id = rows.text(row, 17);
     run.livemode = rows.boolean(row, 18);
+    run.every_kind = rows.boolean(row, 19);
     return run;
 }
 
@@ -173,38 +181,74 @@ bool advance_range(const RangeAdvance &advance) {
         {param(advance.run_id), param(advance.object),
          param(static_cast<std::int32_t>(advance.range_no)), param(after.cursor),
          param(after.cursor_created), param(after.created_lte), param(advance.synced),
-         param(advance.changed), param(advance.page->newest_created), param(advance.page->last)});
+         param(advance.changed), param(advance.page->newest_created), param(advance.page->last),
+         param_optional_array(advance.edge_ids)});
     return moved.size() == 1;
 }
 
-void note_range_error(std::int64_t run_id, const std::string &object, int range_no,
-                      const char *state, const std::string &error) {
-    range_error.run({param(run_id), param(object), param(static_cast<std::int32_t>(range_no)),
-                     param(state), param(error)});
+void note_range_error(std::int64_t run_id, const RangeNote &note) {
+    range_error.run({param(run_id), param(note.object), param(static_cast<std::int32_t>(note.no)),
+                     param(note.state), param(note.error), param(note.trouble.sqlstate),
+                     param(note.trouble.hint)});
 }
 
-void finish_run(const OpenRun &run, const std::optional<core::Error> &fatal) {
-    Rows ended = end_run.run({param(run.id), param(fatal ? fatal->message : std::string())});
-    if (ended.empty()) {
-        return; // canceled meanwhile
+namespace {
+
+struct RunRanges {
+    bool any_open = false;
+    bool default_skipped = false;
+    std::vector<RangeFailure> failures;
+};
+
+RunRanges read_unfinished(std::int64_t run_id) {
+    RunRanges ranges;
+    Rows rows = unfinished_ranges.run({param(run_id)});
+    for (std::uint64_t row = 0; row < rows.size(); ++row) {
+        std::string state = rows.text(row, 2);
+        const stripe::Kind *kind = stripe::find_kind(rows.text(row, 1));
+        ranges.any_open |= state == "open";
+        ranges.default_skipped |= state == "skipped" && kind != nullptr && kind->is_default;
+        if (state == "failed") {
+            ranges.failures.push_back(
+                {rows.text(row, 1), rows.text(row, 3), rows.text(row, 4), rows.text(row, 5)});
+        }
     }
-    bool failed = ended.text(0, 1) == "failed";
-    std::string reason = ended.text(0, 2);
-    if (failed && reason.empty()) {
-        reason = "backfill failed";
+    return ranges;
+}
+
+} // namespace
+
+bool finish_run(const OpenRun &run, const std::optional<core::Error> &fatal) {
+    if (lock_run_end.run({param(run.id)}).empty()) {
+        return true; // canceled meanwhile, or ended by another worker
     }
+    RunRanges ranges = read_unfinished(run.id);
+    if (ranges.any_open && !fatal) {
+        return false;
+    }
+    bool failed = fatal || !ranges.failures.empty();
+    RunTrouble trouble;
+    std::string shown;
+    if (failed) {
+        trouble = outcome_of(ranges.failures, fatal);
+        shown = with_hint(trouble.error, trouble.hint);
+    }
+    end_run.run({param(run.id), param(failed ? "failed" : "done"), param(trouble.error),
+                 param(trouble.sqlstate), param(trouble.hint)});
     bool rejected = fatal && fatal->code == core::Code::stripe_key_rejected;
-    note_outcome.run({param(run.integration_id), param(failed ? reason : std::string()),
-                      param(!failed && run.complete), param(rejected),
+    note_outcome.run({param(run.integration_id), param(shown),
+                      param(!failed && run.complete && !ranges.default_skipped), param(rejected),
                       param_bytes(run.sealed_key)});
+    return true;
 }
 
 std::optional<std::int64_t> insert_run(std::int32_t integration_id,
                                        const std::vector<std::string> &objects,
                                        std::optional<TimestampTz> created_after, bool complete,
-                                       const std::string &requested_by) {
-    Rows rows = new_run.run({param(integration_id), param_text_array(objects),
-                             param_time(created_after), param(complete), param(requested_by)});
+                                       bool every_kind, const std::string &requested_by) {
+    Rows rows =
+        new_run.run({param(integration_id), param_text_array(objects), param_time(created_after),
+                     param(complete), param(requested_by), param(every_kind)});
     return rows.empty() ? std::nullopt : std::optional(rows.int64(0, 1));
 }
 
@@ -221,6 +265,8 @@ std::optional<RunProgress> read_progress(std::int64_t run_id) {
     RunProgress progress;
     progress.state = state.text(0, 1);
     progress.error = state.text(0, 2);
+    progress.error_code = state.text(0, 3);
+    progress.hint = state.text(0, 4);
     Rows rows = object_progress.run({param(run_id)});
     for (std::uint64_t row = 0; row < rows.size(); ++row) {
         RunProgress::Object object;
@@ -228,6 +274,7 @@ std::optional<RunProgress> read_progress(std::int64_t run_id) {
         object.synced = rows.int64(row, 2);
         object.estimated_total = rows.optional_int64(row, 3);
         object.state = rows.text(row, 4);
+        object.error = rows.text(row, 5);
         progress.objects.push_back(std::move(object));
     }
     return progress;

@@ -1,6 +1,7 @@
 // The tables of backfills: runs and ranges. Every function needs an open transaction and SpiSession
 // and acts with the rights of the extension's owner (the caller sets the UserContext).
 #pragma once
+#include "pg/backfill_outcome.hpp"
 #include "pg/spi.hpp"
 
 namespace billstack::pg {
@@ -17,6 +18,7 @@ struct OpenRun {
     bool armed = false; // the integration belongs to this very database
     int mirror_version = 0;
     bool complete = false;
+    bool every_kind = false; // kinds the key may not read are skipped
     bool start_known = false;
     std::vector<std::string> objects;
     std::optional<std::int64_t> created_after; // unix seconds
@@ -46,33 +48,42 @@ struct RangeAdvance {
     const sync::PendingPage *page;
     std::int64_t synced;
     std::int64_t changed;
+    std::optional<std::vector<std::string>> edge_ids; // of the cursor's second, where all are known
 };
 // False: the range is not open any more.
 bool advance_range(const RangeAdvance &advance);
-// error: "" clears it. state: open (waiting, will go on) or failed.
-void note_range_error(std::int64_t run_id, const std::string &object, int range_no,
-                      const char *state, const std::string &error);
+struct RangeNote {
+    std::string object;
+    int no = 0;
+    const char *state; // open (waiting, will go on), failed or skipped
+    std::string error; // "" clears it
+    Trouble trouble;
+};
+void note_range_error(std::int64_t run_id, const RangeNote &note);
 
-// Ends the run: done when every range is, else failed with the reasons of its ranges. Sets the
-// integration's sync_status, last_error and, for a rejected key that is still the stored one,
-// key_valid.
-void finish_run(const OpenRun &run, const std::optional<core::Error> &fatal);
+// Ends the run: done when every range is done or skipped, else failed with the reasons of its
+// ranges. Sets the integration's sync_status, last_error and, for a rejected key that is still the
+// stored one, key_valid. False: a range is still open, and nothing has changed.
+bool finish_run(const OpenRun &run, const std::optional<core::Error> &fatal);
 
 // For the functions. nullopt: a run is open already, possibly of a transaction that ended just now.
 std::optional<std::int64_t> insert_run(std::int32_t integration_id,
                                        const std::vector<std::string> &objects,
                                        std::optional<TimestampTz> created_after, bool complete,
-                                       const std::string &requested_by);
+                                       bool every_kind, const std::string &requested_by);
 std::optional<std::int64_t> find_open_run(std::int32_t integration_id);
 
 struct RunProgress {
     std::string state;
     std::string error;
+    std::string error_code; // SQLSTATE
+    std::string hint;
     struct Object {
         std::string object;
         std::int64_t synced = 0;
         std::optional<std::int64_t> estimated_total;
         std::string state;
+        std::string error;
     };
     std::vector<Object> objects;
 };

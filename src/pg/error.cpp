@@ -68,7 +68,8 @@ template <std::size_t size> void copy_text(char (&target)[size], std::string_vie
 } // namespace
 
 void Report::fill(const core::Error &error) noexcept {
-    sqlstate = sqlstate_of(error.code);
+    const auto *met = dynamic_cast<const StateError *>(&error);
+    sqlstate = met != nullptr ? met->sqlstate : sqlstate_of(error.code);
     copy_text(message, error.message);
     copy_text(detail, error.detail);
     copy_text(hint, error.hint);

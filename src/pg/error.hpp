@@ -6,6 +6,14 @@ namespace billstack::pg {
 
 int sqlstate_of(core::Code code);
 
+// An error with an SQLSTATE that was met elsewhere, such as what ended a backfill.
+struct StateError final : core::Error {
+    StateError(int state, std::string message, std::string detail, std::string hint)
+        : core::Error(core::Code::internal, std::move(message), std::move(detail), std::move(hint)),
+          sqlstate(state) {}
+    int sqlstate;
+};
+
 // An error on its way to ereport: fixed buffers, trivially destructible, longer texts are cut at a
 // character's border.
 struct Report {

@@ -76,6 +76,10 @@ std::vector<std::string> check_objects(const std::optional<std::vector<std::stri
     return ordered;
 }
 
+bool asks_for_all(const std::optional<std::vector<std::string>> &asked) {
+    return asked && asked->size() == 1 && asked->front() == "all";
+}
+
 bool covers_default(const std::vector<std::string> &objects) {
     std::vector<std::string> wanted = default_objects();
     return std::all_of(wanted.begin(), wanted.end(), [&](const std::string &name) {
@@ -131,10 +135,11 @@ Started start_run(Args &args) {
     make_tables(started.integration, started.objects);
     std::string role = current_role_name();
     bool complete = !created_after && covers_default(started.objects);
+    bool every_kind = asks_for_all(args.optional_text_array(1));
     {
         InternalAccess access;
-        std::optional<std::int64_t> made =
-            insert_run(started.integration.id, started.objects, created_after, complete, role);
+        std::optional<std::int64_t> made = insert_run(started.integration.id, started.objects,
+                                                      created_after, complete, every_kind, role);
         if (!made) {
             throw already_running(started.integration,
                                   find_open_run(started.integration.id).value_or(0));
@@ -177,12 +182,17 @@ json::Node finished_answer(const Started &started, const RunProgress &progress,
     answer.set("syncStatus", std::string_view(sync_status));
     answer.set("runId", started.run_id);
     json::Node result = json::Node::object();
+    json::Node skipped = json::Node::object();
     for (const RunProgress::Object &object : progress.objects) {
+        if (object.state == "skipped") {
+            skipped.set(object.object.c_str(), object.error);
+            continue;
+        }
         json::Node count = json::Node::object();
         count.set("synced", object.synced);
         result.set(object.object.c_str(), std::move(count));
     }
-    answer.set("result", std::move(result));
+    answer.set("result", std::move(result)).set("skipped", std::move(skipped));
     return answer;
 }
 
@@ -191,9 +201,13 @@ void tell_progress(const RunProgress &progress, std::map<std::string, std::strin
         std::string line = object.object + ": " + std::to_string(object.synced);
         if (object.state == "done") {
             line += " (done)";
+        } else if (object.state == "skipped") {
+            line = object.object + ": skipped, " + object.error;
         } else if (object.estimated_total && *object.estimated_total > 0) {
             line += " of about " + std::to_string(*object.estimated_total) + " (" +
-                    std::to_string(object.synced * 100 / *object.estimated_total) + "%)";
+                    std::to_string(
+                        std::min<std::int64_t>(99, object.synced * 100 / *object.estimated_total)) +
+                    "%)";
         }
         if (object.synced > 0 || object.state != "queued") {
             std::string &last = told[object.object];
@@ -248,6 +262,17 @@ RunProgress wait_for_end(const Started &started) {
     }
 }
 
+// The SQLSTATE of what ended the run, so that a caller can tell a key from a trigger.
+StateError failure_of(const Started &started, const RunProgress &progress) {
+    int sqlstate = sqlstate_of(core::Code::internal);
+    if (progress.error_code.size() == 5) {
+        const char *c = progress.error_code.c_str();
+        sqlstate = MAKE_SQLSTATE(c[0], c[1], c[2], c[3], c[4]);
+    }
+    return {sqlstate, "backfill of team \"" + started.integration.team + "\" failed",
+            progress.error, progress.hint + " billstack.sync_progress shows each kind."};
+}
+
 void require_nonatomic(FunctionCallInfo info) {
     bool atomic = true;
     if (info->context != nullptr && IsA(info->context, CallContext)) {
@@ -293,11 +318,7 @@ BILLSTACK_SQL_FUNCTION(billstack_run_backfill) {
     RunProgress progress = wait_for_end(started);
     call([] { SPI_finish(); });
     if (progress.state == "failed") {
-        throw core::Error(core::Code::stripe_refused,
-                          "backfill of team \"" + started.integration.team + "\" failed",
-                          progress.error,
-                          "billstack.sync_progress shows each kind; repeat the call when the cause "
-                          "is mended, what is copied stays.");
+        throw failure_of(started, progress);
     }
     Integration now =
         require_integration(started.integration.team, started.integration.name, Need::act);

@@ -2,6 +2,7 @@
 #include "pg/connection_answer.hpp"
 #include "pg/integration_store.hpp"
 #include "pg/key_check.hpp"
+#include "pg/mirror_reset_store.hpp"
 #include "pg/principal.hpp"
 #include "pg/project_link.hpp"
 #include "pg/wake.hpp"
@@ -304,11 +305,15 @@ BILLSTACK_SQL_FUNCTION(billstack_rotate_keys) {
     }
     store_rotated(integration);
     follow_rotation(integration, before, accounts.changed);
+    if (accounts.changed) {
+        empty_mirror(integration); // after the projects, as whoever writes for one of them does
+    }
     seal_new_keys(integration, rotation, replaces_real_secret);
     notify_change("rotate", integration);
     json::Node answer = connection_answer(integration);
     if (rotation.secret_key) {
         answer.set("accountVerified", accounts.verified);
+        answer.set("mirrorEmptied", accounts.changed);
     }
     return return_jsonb(answer);
 }

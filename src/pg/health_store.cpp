@@ -13,9 +13,20 @@ constinit Statement select_mark{
     "SELECT EXISTS (SELECT FROM pg_catalog.pg_db_role_setting AS s WHERE s.setdatabase = $1"
     " AND s.setrole = 0 AND 'billstack.enabled=on' = ANY (s.setconfig))"};
 constinit Statement select_teams{"SELECT t.team FROM billstack_internal.team AS t ORDER BY 1"};
-constinit Statement select_last_run{
-    "SELECT r.id, r.state, r.error FROM billstack_internal.backfill_run AS r"
-    " WHERE r.integration_id = $1 ORDER BY r.id DESC LIMIT 1"};
+constinit Statement select_last_run{R"(
+SELECT r.id, r.state, r.error, r.hint,
+       extract(epoch FROM clock_timestamp() - r.requested_at)::bigint,
+       concat_ws('; ',
+           (SELECT string_agg(DISTINCT g.object || ': ' || g.error, '; ')
+              FROM billstack_internal.backfill_range AS g
+             WHERE g.run_id = r.id AND g.state = 'open' AND g.error IS NOT NULL),
+           (SELECT min(f.error) || ' (' || count(*) || ' such objects)'
+              FROM billstack_internal.refetch AS f
+             WHERE f.run_id = r.id AND f.error IS NOT NULL)),
+       (SELECT array_agg(DISTINCT g.object) FROM billstack_internal.backfill_range AS g
+         WHERE g.run_id = r.id AND g.state = 'skipped')
+  FROM billstack_internal.backfill_run AS r
+ WHERE r.integration_id = $1 ORDER BY r.id DESC LIMIT 1)"};
 
 } // namespace
 
@@ -46,7 +57,9 @@ std::optional<LastRun> last_run_of(std::int32_t integration_id) {
     if (rows.empty()) {
         return std::nullopt;
     }
-    return LastRun{rows.int64(0, 1), rows.text(0, 2), rows.optional_text(0, 3)};
+    return LastRun{rows.int64(0, 1),         rows.text(0, 2),  rows.optional_text(0, 3),
+                   rows.optional_text(0, 4), rows.int64(0, 5), rows.text(0, 6),
+                   rows.text_array(0, 7)};
 }
 
 } // namespace billstack::pg

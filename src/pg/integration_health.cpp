@@ -52,6 +52,41 @@ void add_inbox_problems(const Integration &found, const std::string &check_name,
     }
 }
 
+std::string default_kinds_among(const std::vector<std::string> &names) {
+    std::string list;
+    for (const std::string &name : names) {
+        const stripe::Kind *kind = stripe::find_kind(name);
+        if (kind != nullptr && kind->is_default) {
+            list += (list.empty() ? "" : ", ") + name;
+        }
+    }
+    return list;
+}
+
+// The newest backfill: failed, without a default kind, or open and not getting on.
+void add_run_problem(const LastRun &run, const std::string &check_name, const std::string &again,
+                     std::vector<HealthCheck> &problems) {
+    std::string backfill = "backfill " + std::to_string(run.id);
+    if (run.state == "failed") {
+        problems.push_back({check_name, "fail", backfill + " failed: " + run.error.value_or(""),
+                            run.hint ? *run.hint + " " + again : again});
+    } else if (run.state == "done") {
+        if (std::string left_out = default_kinds_among(run.skipped); !left_out.empty()) {
+            problems.push_back({check_name, "warn", backfill + " skipped " + left_out,
+                                "billstack.sync_progress says which permission the key lacks; "
+                                "without the default kinds the mirror is not ready."});
+        }
+    } else if (run.state == "running" && !run.waits_for.empty()) {
+        problems.push_back({check_name, "warn", backfill + " waits: " + run.waits_for,
+                            "It goes on by itself; billstack.cancel_backfill() ends it."});
+    } else if (run.state == "queued" && (run.error || run.age_s >= late_s)) {
+        problems.push_back({check_name, "warn",
+                            backfill + " has not begun after " + std::to_string(run.age_s) + " s" +
+                                (run.error ? ": " + *run.error : ""),
+                            "See the rows worker and last turn."});
+    }
+}
+
 // Problems of one integration, worst first.
 std::vector<HealthCheck> problems_of(const Integration &found) {
     std::string name = "integration " + found.team + "/" + found.name;
@@ -81,11 +116,12 @@ std::vector<HealthCheck> problems_of(const Integration &found) {
         add("warn", "it is not active", {});
     }
     std::optional<LastRun> run = last_run_of(found.id);
-    if (run && run->state == "failed") {
-        add("fail", "backfill " + std::to_string(run->id) + " failed: " + run->error.value_or(""),
-            advise("backfill"));
+    if (run) {
+        add_run_problem(*run, name, advise("backfill"), problems);
     }
-    if (found.last_error && !(run && run->error == found.last_error)) {
+    bool of_the_run =
+        run && run->error && found.last_error && found.last_error->rfind(*run->error, 0) == 0;
+    if (found.last_error && !of_the_run) {
         add("warn", *found.last_error, {});
     }
     add_inbox_problems(found, name, problems);

@@ -54,8 +54,11 @@ std::vector<OpenRange> load_open_ranges(std::int64_t run_id) {
         if (kind != nullptr) {
             ranges.push_back({kind, rows.int32(row, 2), rows.oid(row, 3)});
         } else {
-            note_range_error(run_id, rows.text(row, 1), rows.int32(row, 2), "failed",
-                             "this version of billstack does not know the kind");
+            note_range_error(run_id, {rows.text(row, 1),
+                                      rows.int32(row, 2),
+                                      "failed",
+                                      "this version of billstack does not know the kind",
+                                      {}});
         }
     }
     return ranges;

@@ -5,6 +5,7 @@
 #include "pg/log.hpp"
 #include "pg/mirror_access.hpp"
 #include "pg/projection.hpp"
+#include "pg/vanished_store.hpp"
 #include "sync/object_fold.hpp"
 #include "sync/object_read.hpp"
 
@@ -279,6 +280,10 @@ void RefetchService::store(Read &read) {
     }
     bool still_late = false;
     bool certain = write(read, still_late);
+    if (certain && read.due.reason == "vanished" &&
+        read.read->state() == sync::ObjectRead::State::ready) {
+        note_unlisted(read.due.integration_id, read.due.kind, read.due.object_id);
+    }
     if (asked_again || !certain) {
         delay_refetch(read.due, asked_again ? core::Milliseconds(0) : sync::tie_delay, 0, "");
     } else if (still_late && read.due.late_reads + 1 < most_late_reads) {

@@ -25,15 +25,17 @@ constinit Statement delete_row{R"(
 DELETE FROM billstack_internal.refetch
  WHERE integration_id = $1 AND kind = $2 AND object_id = $3)"};
 
+// No backfill waits for what the key may not read.
 constinit Statement delay_row{R"(
 UPDATE billstack_internal.refetch
-   SET due_at = clock_timestamp() + $4 * interval '1 ms', attempts = $5, error = nullif($6, '')
+   SET due_at = clock_timestamp() + $4 * interval '1 ms', attempts = $5, error = nullif($6, ''),
+       run_id = CASE WHEN $4 < 600000 THEN run_id END
  WHERE integration_id = $1 AND kind = $2 AND object_id = $3)"};
 
 constinit Statement delay_late_row{R"(
 UPDATE billstack_internal.refetch
    SET due_at = clock_timestamp() + $4 * interval '1 ms', attempts = 0, error = NULL,
-       reason = 'late', late_reads = late_reads + 1
+       reason = 'late', late_reads = late_reads + 1, run_id = NULL
  WHERE integration_id = $1 AND kind = $2 AND object_id = $3)"};
 
 Param ids(const std::vector<std::int32_t> &numbers) {

@@ -53,6 +53,7 @@
 #include "sync/mirror_schema.hpp"
 #include "sync/ordering.hpp"
 #include "sync/row.hpp"
+#include "sync/vanished.hpp"
 #include "json/card_numbers.hpp"
 #include "json/json.hpp"
 #include "json/object_page.hpp"

@@ -72,6 +72,9 @@ Param param_array(Oid element, std::vector<Datum> &values, bool *nulls) {
     });
     return {type, array, false};
 }
+Param param_optional_array(const std::optional<std::vector<std::string>> &items) {
+    return {TEXTARRAYOID, items ? text_array_datum(*items) : 0, !items};
+}
 
 namespace {
 

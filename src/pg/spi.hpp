@@ -28,6 +28,7 @@ Param param_text_array(const std::vector<std::string> &items);
 Param param_text_array(const std::vector<std::optional<std::string>> &items);
 // Of values of that type; nulls has as many entries, true where there is none.
 Param param_array(Oid element, std::vector<Datum> &values, bool *nulls);
+Param param_optional_array(const std::optional<std::vector<std::string>> &items);
 
 // The rows of one execution; valid until the SpiSession ends.
 class Rows {

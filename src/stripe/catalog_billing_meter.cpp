@@ -23,6 +23,7 @@ constexpr Column billing_meter_columns[] = {
 };
 
 constexpr Index billing_meter_indexes[] = {
+    {"created", "created"},
     {"event_name", "event_name"},
 };
 

@@ -136,6 +136,7 @@ constexpr Column quote_columns[] = {
 };
 
 constexpr Index quote_indexes[] = {
+    {"created", "created"},
     {"customer", "customer"},
     {"status", "status"},
 };

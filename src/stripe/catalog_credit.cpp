@@ -114,6 +114,7 @@ constexpr Column credit_grant_columns[] = {
 };
 
 constexpr Index credit_grant_indexes[] = {
+    {"created", "created"},
     {"customer", "customer"},
 };
 

@@ -50,6 +50,7 @@ constexpr Column promotion_code_columns[] = {
 };
 
 constexpr Index promotion_code_indexes[] = {
+    {"created", "created"},
     {"code", "code"},
     {"coupon", "coupon"},
     {"customer", "customer"},

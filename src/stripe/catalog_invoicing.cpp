@@ -28,6 +28,7 @@ constexpr Column subscription_schedule_columns[] = {
 };
 
 constexpr Index subscription_schedule_indexes[] = {
+    {"created", "created"},
     {"customer", "customer"},
     {"subscription", "subscription"},
     {"status", "status"},

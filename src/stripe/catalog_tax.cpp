@@ -45,6 +45,10 @@ constexpr Column tax_rate_columns[] = {
     jsonb<"metadata">,
 };
 
+constexpr Index tax_rate_indexes[] = {
+    {"created", "created"},
+};
+
 } // namespace
 
 constexpr Kind tax_id = {
@@ -66,6 +70,7 @@ constexpr Kind tax_rate = {
     .retrieve_path = "/v1/tax_rates/{id}",
     .filters_by_created = true,
     .columns = tax_rate_columns,
+    .indexes = tax_rate_indexes,
 };
 
 } // namespace billstack::stripe::catalog

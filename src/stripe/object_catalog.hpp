@@ -63,6 +63,8 @@ struct Kind {
     std::string_view list_parent_param = "";
     // An object can leave its parent's list and still be there, as a detached payment method does.
     bool outlives_list = false;
+    // The list leaves some objects out that a read by id finds: inline prices.
+    bool hides_some = false;
     bool filters_by_created = false; // the list takes created[gte] and created[lte]
     bool is_default = false;         // one of the six copied by a plain backfill
     bool reusable_ids = false;       // the user chooses the ids: one may return after its deletion
@@ -84,6 +86,6 @@ const Kind *find_kind_by_object(std::string_view object);
 const ChildList *parent_list(const Kind &kind);
 // The version of the mirror's layout; raised whenever a table that mirrors have already must
 // change, or a default kind is added. Tables of other kinds are made on first use.
-inline constexpr int mirror_version = 2;
+inline constexpr int mirror_version = 3;
 
 } // namespace billstack::stripe

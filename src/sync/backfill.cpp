@@ -42,7 +42,8 @@ void BackfillRun::on_opened(const stripe::CallResult &result) {
     using stripe::CallStatus;
     opening_call_.reset();
     if (result.status == CallStatus::key_rejected) {
-        fatal_ = core::Error(core::Code::stripe_key_rejected, "Stripe rejected the key");
+        fatal_ = core::Error(core::Code::stripe_key_rejected,
+                             describe_failure("Stripe rejected the key, asked for events", result));
         phase_ = Phase::finished;
         return;
     }

@@ -2,6 +2,8 @@
 // qualified: the text does not depend on search_path.
 #include "sync/mirror_schema.hpp"
 
+#include <algorithm>
+
 namespace billstack::sync {
 
 namespace {
@@ -251,6 +253,31 @@ std::string stored_states_statement(std::string_view schema, const Kind &kind) {
     return "SELECT m.id, m._as_of, m._as_of_end, m._digest, m._deleted_at IS NOT NULL, m._source, "
            "m._synced_at FROM " +
            table_name(schema, kind) + " AS m WHERE m.id OPERATOR(pg_catalog.=) ANY ($1)";
+}
+
+bool has_column(const Kind &kind, std::string_view name) {
+    return std::any_of(kind.columns.begin(), kind.columns.end(),
+                       [&](const stripe::Column &column) { return column.name == name; });
+}
+
+// The inner query is planned by itself, by the index over created: its rows are few.
+std::string rows_of_span_statement(std::string_view schema, const Kind &kind) {
+    std::string rows = "WITH s AS MATERIALIZED (SELECT m.id FROM " + table_name(schema, kind) +
+                       " AS m WHERE m._deleted_at IS NULL AND m._as_of OPERATOR(pg_catalog.<=) $3";
+    if (has_column(kind, "created")) {
+        rows += " AND m.created OPERATOR(pg_catalog.>=) $1 AND m.created "
+                "OPERATOR(pg_catalog.<=) $2";
+    }
+    if (has_column(kind, "test_clock")) {
+        rows += " AND m.test_clock IS NULL";
+    }
+    return rows +
+           ") SELECT s.id FROM s WHERE s.id COLLATE pg_catalog.\"C\" OPERATOR(pg_catalog.>) $4 "
+           "ORDER BY s.id COLLATE pg_catalog.\"C\" LIMIT $5";
+}
+
+std::string any_row_statement(std::string_view schema, const Kind &kind) {
+    return "SELECT EXISTS (SELECT FROM " + table_name(schema, kind) + ")";
 }
 
 std::string stored_raw_statement(std::string_view schema, const Kind &kind) {

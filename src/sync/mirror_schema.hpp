@@ -52,6 +52,15 @@ std::vector<std::string_view> upsert_parameter_types(const stripe::Kind &kind);
 // $1 text[] ids -> id, _as_of, _as_of_end, _digest, _deleted_at IS NOT NULL, _source, _synced_at;
 // only ids that are stored, in any order.
 std::string stored_states_statement(std::string_view schema, const stripe::Kind &kind);
+// $1 and $2 timestamptz, the seconds from and to of kinds that have one,
+// $3 timestamptz, $4 text -> id of rows of that time that are no tombstones and not certainly newer
+// than $3, those after id $4, in the order of ids, at most $5 bigint. Objects of test clocks are
+// left out: lists show them only when asked for their clock.
+std::string rows_of_span_statement(std::string_view schema, const stripe::Kind &kind);
+// Whether the table holds any row.
+std::string any_row_statement(std::string_view schema, const stripe::Kind &kind);
+// Whether the kind's table has a column of that name.
+bool has_column(const stripe::Kind &kind, std::string_view name);
 // $1 text id -> _raw as text.
 std::string stored_raw_statement(std::string_view schema, const stripe::Kind &kind);
 // $1 text[] ids, $2 and $3 timestamptz[] windows, $4 timestamptz[] _synced_at that was looked at,

@@ -63,15 +63,20 @@ std::string describe_failure(std::string text, const stripe::CallResult &result)
 namespace {
 
 // Stripe's answer in the words of a DBA: what happened, with the request id to quote to Stripe.
-std::string describe(const stripe::Kind &kind, const stripe::CallResult &result) {
+// read: the kind whose list was asked for, kind itself or what it hangs on.
+std::string describe(const stripe::Kind &kind, const stripe::Kind &read,
+                     const stripe::CallResult &result) {
     using stripe::CallStatus;
     std::string text;
     switch (result.status) {
     case CallStatus::forbidden:
-        text = "this key cannot read " + std::string(kind.table);
+        text = "this key cannot read " + std::string(read.table);
+        if (&read == kind.list_parent) {
+            text += ", which the " + std::string(kind.table) + " hang on";
+        }
         break;
     case CallStatus::key_rejected:
-        text = "Stripe rejected the key";
+        text = "Stripe rejected the key, asked for " + std::string(read.table);
         break;
     case CallStatus::rate_limited:
         text = "Stripe limits the rate of requests";
@@ -96,7 +101,8 @@ RangeWalker::RangeWalker(stripe::Caller &caller, const core::Clock &clock, const
     : caller_(caller), clock_(clock), kind_(kind),
       walked_(kind.list_parent != nullptr ? *kind.list_parent : kind), range_no_(range_no),
       options_(std::move(options)), written_(position), fetched_(std::move(position)),
-      began_(fetched_.cursor.empty() ? fetched_.created_lte : fetched_.cursor_created) {}
+      began_(fetched_.cursor.empty() ? fetched_.created_lte : fetched_.cursor_created),
+      has_read_(!written_.cursor.empty()) {}
 
 RangeWalker::~RangeWalker() {
     pages_.clear();
@@ -256,6 +262,8 @@ void RangeWalker::accept_list_page(stripe::CallResult &result) {
         page->after.cursor_created = created_of(objects, rows.back().id);
     }
     page->last = !more;
+    // The list of a kind that hangs on another is read once its own lists are.
+    has_read_ |= kind_.list_parent == nullptr || rows.empty();
     fetched_ = page->after;
     all_fetched_ = page->last;
     pages_.push_back(std::move(page));
@@ -340,6 +348,7 @@ void RangeWalker::accept_child_page(const Purpose &purpose, stripe::CallResult &
                         std::string(child->rows.back().id));
     }
     purpose.page->bytes += bytes;
+    has_read_ = true;
     purpose.page->fetched->more.push_back(std::move(child));
 }
 
@@ -355,27 +364,31 @@ void RangeWalker::on_failure(const Purpose &purpose, const stripe::CallResult &r
         restart_after_lost_cursor();
         return;
     }
+    std::string reason =
+        describe(kind_, purpose.page == nullptr ? walked_ : *purpose.list->kind, result);
     switch (result.status) {
     case CallStatus::key_rejected:
-        fail(core::Code::stripe_key_rejected, describe(kind_, result));
+        fail(core::Code::stripe_key_rejected, reason);
         return;
     case CallStatus::forbidden:
-        fail(core::Code::not_allowed, describe(kind_, result));
+        fail(core::Code::not_allowed, reason);
         return;
     case CallStatus::refused:
         // Parent or child deleted between the page and its sub-list: read the page again.
         if (purpose.page != nullptr &&
             (result.http_status == 404 || result.error.code == "resource_missing")) {
-            wait_and_start_over(describe(kind_, result));
+            wait_and_start_over(reason);
             return;
         }
-        fail(core::Code::stripe_refused, describe(kind_, result));
+        fail(core::Code::stripe_refused, reason);
         return;
     default:
         if (result.too_large) {
             options_.page_size = std::max(1, options_.page_size / 2);
         }
-        wait_and_start_over(describe(kind_, result));
+        wait_and_start_over(reason);
+        error_code_ = result.status == CallStatus::rate_limited ? core::Code::stripe_rate_limited
+                                                                : core::Code::stripe_unreachable;
     }
 }
 

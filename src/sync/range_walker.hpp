@@ -81,6 +81,10 @@ class RangeWalker {
     const std::string &error() const { return error_; }
     // The code of a failure: stripe_key_rejected ends the whole run, others this kind only.
     core::Code error_code() const { return error_code_; }
+    // Where the range stands in the table.
+    const RangePosition &position() const { return written_; }
+    // Stripe has answered a list request of the range, or it began before this worker did.
+    bool has_read() const { return has_read_; }
     std::optional<core::MonoTime> retry_at() const;
 
     void advance(); // submits what may be submitted now
@@ -172,6 +176,7 @@ class RangeWalker {
     core::MonoTime retry_at_{};
     std::string error_;
     core::Code error_code_ = core::Code::internal;
+    bool has_read_ = false;
     std::deque<std::unique_ptr<PendingPage>> pages_;
     std::map<stripe::CallId, Purpose> calls_;
     std::deque<Wanted> wanted_;

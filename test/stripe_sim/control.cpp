@@ -145,6 +145,15 @@ void Simulator::control_objects(const Request &request, const std::vector<std::s
     bool child = static_cast<size_t>(kind->kind) >= stored_kinds;
     if (parts.size() == 3 && request.method == "GET")
         return dump_objects(*store, *kind, parameter(request, "parents") == "1", response);
+    if (parts.size() == 5 && parts[4] == "listed" && request.method == "POST" && !child) {
+        std::optional<Key> key = store->find(kind->kind, parts[3]);
+        if (!key)
+            throw no_such(kind->name, parts[3], 404, "id");
+        store->set_listed(kind->kind, *key,
+                          get_bool(parse_json(request.body).get(), "listed", false));
+        response.body = "{}\n";
+        return;
+    }
     if (parts.size() != 4 || child)
         throw bad_control("only a stored object can be changed");
     const std::string &id = parts[3];

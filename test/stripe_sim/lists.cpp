@@ -52,7 +52,7 @@ static std::vector<Key> page_keys(Store &store, const KindInfo &kind,
     std::vector<Key> keys;
     while (keys.size() <= parameters.limit) {
         std::optional<Key> key = walk.next();
-        if (key && store.is_forgotten(kind.kind, *key))
+        if (key && (store.is_forgotten(kind.kind, *key) || !store.is_listed(kind.kind, *key)))
             continue;
         if (!key || (older && parameters.created_from && key->created < *parameters.created_from) ||
             (!older && parameters.created_to && key->created > *parameters.created_to))

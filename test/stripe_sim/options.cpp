@@ -49,6 +49,7 @@ const char usage[] =
     "  GET /_sim/objects/KIND: all, children too, one a line; ?parents=1: {\"parent\", "
     "\"object\"}\n"
     "  GET|POST|PUT|DELETE /_sim/objects/KIND/ID: read, merge patch, store as it stands, delete\n"
+    "  POST /_sim/objects/KIND/ID/listed {\"listed\":false}: lists leave it out, a read finds it\n"
     "  POST /_sim/make {\"kind\", \"count\", \"fields\", \"at\", \"parent\", \"events\":false}: "
     "from\n"
     "      Stripe's examples, with fresh ids and references to objects that exist\n"

@@ -154,6 +154,13 @@ bool Store::is_forgotten(Kind kind, Key key) const {
            key.created < clock_.now() - kept;
 }
 
+void Store::set_listed(Kind kind, Key key, bool listed) {
+    if (listed)
+        unlisted_.erase({kind, key});
+    else
+        unlisted_.emplace(kind, key);
+}
+
 std::string Store::fresh_id(Kind kind) {
     // Numbers of generated children leave gaps; new ones start far above.
     static constexpr uint64_t first_child = uint64_t{1} << 40;

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <unordered_set>
@@ -81,6 +82,11 @@ class Store {
     void add_event(const RecordedEvent &event, std::string text);
     /// Events are shown for 30 days; the generated one, the account's first, always.
     bool is_forgotten(Kind kind, Key key) const;
+    /// Left out of lists although a read by id finds it, as Stripe does with inline prices.
+    void set_listed(Kind kind, Key key, bool listed);
+    bool is_listed(Kind kind, Key key) const {
+        return unlisted_.empty() || !unlisted_.contains({kind, key});
+    }
     /// The API version events are written in from now on.
     std::string event_version = "2025-03-31.basil";
     /// By checkout session: what the objects it makes are to have, as the request said it.
@@ -144,6 +150,7 @@ class Store {
     CacheBudget &cache_;
     const SimClock &clock_;
     std::array<Overlay, stored_kinds> overlays_;
+    std::set<std::pair<Kind, Key>> unlisted_;
     std::string account_text_;
     uint64_t next_sequence_ = uint64_t{1} << 50;
     std::array<uint64_t, all_kinds> fresh_{};

@@ -1,5 +1,5 @@
 # The worker is killed at random moments of one backfill. Each time the server recovers, the run goes on by
-# itself where it was, and in the end the mirror equals Stripe. BILLSTACK_LONG kills 20 times instead of 5;
+# itself where it was, and in the end the mirror equals Stripe. BILLSTACK_LONG kills 50 times instead of 5;
 # BILLSTACK_SEED repeats a run's moments.
 use strict;
 use warnings;
@@ -9,7 +9,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(sleep);
 
-my $kills = $ENV{BILLSTACK_LONG} ? 20 : 5;
+my $kills = $ENV{BILLSTACK_LONG} ? 50 : 5;
 my $seed = $ENV{BILLSTACK_SEED} // time;
 srand $seed;
 note "seed $seed";

@@ -59,8 +59,13 @@ $sim->revoke_key('rk_test_leaving0000000000000');
 is($node->run_ends($run), 'failed', 'a revoked key ends the run');
 my $status = $node->status('leaving');
 is($status->{syncStatus}, 'error', 'status is error');
+is($node->sql("SELECT error_code FROM billstack.backfills WHERE run_id = $run"), 'BS401', 'the run says whose fault it is');
+my $rejected = $node->error_of("CALL billstack.run_backfill('leaving')");
+is($rejected->{sqlstate}, 'BS401', 'a caller gets the same SQLSTATE');
+like($rejected->{detail}, qr/^Stripe rejected the key, asked for \w+: .*\(request req_\w+\)/, '... what was asked for and the request');
+like($rejected->{hint}, qr/rotate_keys/, '... and what to do');
 ok(!$status->{keyValid}, 'the key is marked invalid');
-like($status->{lastError}, qr/rejected the key/, 'the reason is told');
+like($status->{lastError}, qr/rejected the key, asked for \w+: .*\(request req_\w+\)\. Store a valid key/, 'the reason is told, and what to do');
 unlike($status->{lastError}, qr/rk_test_leaving/, 'without the key');
 $sim->latency(0);
 

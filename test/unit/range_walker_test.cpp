@@ -225,7 +225,7 @@ TEST_F(RangeWalkerTest, refused_for_good) {
         {400, error_of("parameter_invalid", "limit", "Bad limit"), Code::stripe_refused,
          "Stripe refused to list customers: Bad limit (request req_7)"},
         {401, error_of("", "", "Invalid key"), Code::stripe_key_rejected,
-         "Stripe rejected the key: Invalid key"},
+         "Stripe rejected the key, asked for customers: Invalid key"},
         {403, error_of("", "", "No permission"), Code::not_allowed,
          "this key cannot read customers: No permission"},
         {404, error_of("resource_missing"), Code::stripe_refused, "Stripe refused to list"},

@@ -104,6 +104,13 @@ sub object { my ($self, $kind, $id) = @_; return $json->decode($self->ask('GET',
 sub patch { my ($self, $kind, $id, $merge) = @_; $self->ask('POST', "objects/$kind/$id", $merge); return; }
 # Stores an object, or its very text.
 sub put { my ($self, $kind, $id, $object) = @_; $self->ask('PUT', "objects/$kind/$id", $object); return; }
+# Lists leave it out although a read by id finds it; hide(..., 0) ends that.
+sub hide
+{
+	my ($self, $kind, $id, $hidden) = @_;
+	$self->ask('POST', "objects/$kind/$id/listed", { listed => ($hidden // 1) ? \0 : \1 });
+	return;
+}
 sub remove { my ($self, $kind, $id) = @_; $self->ask('DELETE', "objects/$kind/$id"); return; }
 
 # Changes as Stripe makes them, each told of by an event: {op => create|update|delete, kind, id, fields,
