@@ -16,9 +16,10 @@ note "seed $seed";
 
 my %size = (customers => 1200 * $kills, products => 20, prices => 60, subscriptions => 400,
 	invoices => 100 * $kills, charges => 200 * $kills);
-my $sim = Billstack::Simulator->new(seed => 33, %size, latency_ms => 60);
-# What is committed reaches the disk within 30 ms, so that little of it is read again.
-my $node = Billstack::Node->make('crash', $sim, durable => 1, conf => 'wal_writer_delay = 10ms');
+my $sim = Billstack::Simulator->new(seed => 33, %size, latency_ms => 150);
+# What is committed reaches the disk within 30 ms, so that little of it is read again. Few requests at once: the run
+# must last for all the kills.
+my $node = Billstack::Node->make('crash', $sim, durable => 1, conf => "wal_writer_delay = 10ms\nbillstack.max_requests = 3");
 $node->connect_team('acme', $sim->key);
 my $run = $node->start_backfill('acme');
 
