@@ -57,10 +57,12 @@ my $rest = "SELECT bool_and(synced = 100) FROM billstack.sync_progress
 $node->comes_true($rest, 'the first pages are written');
 Billstack::Node->wait_until(sub { $sim->stats->{concurrent_requests} >= 4 });
 my ($samples, $open) = (0, '');
+# But for the claims of its ranges, which concern other workers only.
 for (1 .. 200)
 {
 	my $seen = $third->value("SELECT concat_ws(' ', xact_start, backend_xmin::text, backend_xid::text, state,
-		(SELECT string_agg(mode || ' ' || coalesce(relation::regclass::text, locktype), ' ') FROM pg_locks WHERE pid = $worker))
+		(SELECT string_agg(mode || ' ' || coalesce(relation::regclass::text, locktype), ' ') FROM pg_locks WHERE pid = $worker
+			AND NOT (locktype = 'object' AND classid = 'billstack_internal.backfill_range'::regclass)))
 		FROM pg_stat_activity WHERE pid = $worker");
 	$samples++;
 	$open .= "$seen\n" if $seen ne 'idle';
