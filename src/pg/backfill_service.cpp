@@ -133,7 +133,10 @@ void BackfillService::settle_vanished(Active &active, const OpenRun &run) {
         transaction.commit();
     } catch (const PgError &error) {
         if (is_lock_trouble(error)) {
-            throw;
+            StoreTransaction transaction;
+            active.vanished->assume_kinds(run.objects);
+            transaction.commit();
+            return;
         }
         log(LOG, "billstack backfill of " + run.schema_name +
                      " does not look for vanished objects: " + error.what());

@@ -31,6 +31,18 @@ void VanishedCheck::settle_kinds(const std::vector<std::string> &objects, Oid ow
     kinds_ = {known->begin(), known->end()};
 }
 
+void VanishedCheck::assume_kinds(const std::vector<std::string> &objects) {
+    std::vector<std::string> assumed;
+    for (const std::string &object : objects) {
+        const stripe::Kind *kind = stripe::find_kind(object);
+        if (kind != nullptr && can_vanish(*kind)) {
+            assumed.push_back(object);
+        }
+    }
+    std::vector<std::string> known = settle_vanished_kinds(run_id_, assumed);
+    kinds_ = {known.begin(), known.end()};
+}
+
 bool VanishedCheck::applies_to(const stripe::Kind &kind) const {
     return kinds_.contains(kind.name);
 }

@@ -16,6 +16,8 @@ class VanishedCheck {
     // Before the run's first page, in a transaction of its own: which tables hold rows. The first
     // copy of a kind is not compared with anything.
     void settle_kinds(const std::vector<std::string> &objects, Oid owner);
+    // The same when a table is locked: all may hold rows.
+    void assume_kinds(const std::vector<std::string> &objects);
 
     // In the transaction that writes that part of a page, in the owner's UserContext. Returns the
     // ids to be stored with the range.
