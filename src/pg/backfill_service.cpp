@@ -126,6 +126,10 @@ void BackfillService::activate(OpenRun run) {
 void BackfillService::settle_vanished(Active &active, const OpenRun &run) {
     try {
         StoreTransaction transaction;
+        // The run before the tables, as who disconnects takes them.
+        if (!lock_open_run(run.id)) {
+            return;
+        }
         {
             TimeLimit limit(longest_page_ms);
             active.vanished->settle_kinds(run.objects, active.owner);
