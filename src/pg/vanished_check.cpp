@@ -1,5 +1,6 @@
 #include "pg/vanished_check.hpp"
 
+#include "pg/internal_access.hpp"
 #include "pg/scope.hpp"
 
 namespace billstack::pg {
@@ -20,6 +21,7 @@ void VanishedCheck::settle_kinds(const std::vector<std::string> &objects, Oid ow
     if (!known) {
         std::vector<std::string> found;
         UserContext user(owner, UserContext::Rights::restricted);
+        LocalSetting lock("lock_timeout", "10ms"); // callers wait too
         for (const std::string &object : objects) {
             const stripe::Kind *kind = stripe::find_kind(object);
             if (kind != nullptr && can_vanish(*kind) && has_rows(target_, *kind)) {

@@ -52,11 +52,14 @@ like($node->status('narrow')->{lastError}, qr/cannot read/, 'and status says why
 # The key is revoked while pages are on their way.
 $sim->set_key('rk_test_leaving0000000000000');
 $node->connect_team('leaving', 'rk_test_leaving0000000000000');
-$sim->latency(50);
+# One request at a time: pages are left when it is revoked.
+$node->sql($_) for 'ALTER SYSTEM SET billstack.max_requests = 1', 'SELECT pg_reload_conf()';
+$sim->latency(150);
 $run = $node->start_backfill('leaving');
 Billstack::Node->wait_until(sub { ($node->progress('leaving')->{charge}{synced} // 0) > 0 });
 $sim->revoke_key('rk_test_leaving0000000000000');
 is($node->run_ends($run), 'failed', 'a revoked key ends the run');
+$node->sql($_) for 'ALTER SYSTEM RESET billstack.max_requests', 'SELECT pg_reload_conf()';
 my $status = $node->status('leaving');
 is($status->{syncStatus}, 'error', 'status is error');
 is($node->sql("SELECT error_code FROM billstack.backfills WHERE run_id = $run"), 'BS401', 'the run says whose fault it is');
