@@ -216,6 +216,9 @@ void take_new_key(Integration &integration, const Rotation &rotation, VerifiedKe
     if (accounts.changed) {
         integration.sync_status = "pending";
         integration.run_open = false;
+        // No page of the old account may come into the emptied mirror, not even one that waits for
+        // a table just now.
+        hold_open_run(integration.id);
         if (cancel_open_run(integration.id, "the keys of another account were stored")) {
             wake_worker_at_commit();
         }

@@ -236,6 +236,25 @@ is($node->run_ends($run), 'done', 'the run completes with the second key');
 ok($node->status('acme')->{keyValid}, '... and the key counts as valid');
 equals_stripe('after a key was replaced');
 
+# --- the keys of another account are stored ----------------------------------------------------------------
+
+$sim->faults(later_pages({ delay_ms => 100 }));
+$run = $node->start_backfill('acme');
+$node->comes_true("SELECT sum(synced) > 0 FROM billstack_internal.backfill_range WHERE run_id = $run", 'a run is in the middle');
+$holder->value("BEGIN; SELECT billstack.rotate_keys('acme', '$key{other}', allow_account_change => true)");
+wait_for(sub { $holder->value(q{SELECT count(*) FROM pg_stat_activity
+	WHERE backend_type = 'billstack sync worker' AND wait_event_type = 'Lock'}) }, 'the worker waits with its next page');
+$holder->value('COMMIT');
+$sim->faults;
+is($node->run_ends($run), 'canceled', 'another account: the run is canceled');
+other_runs_through('another account');
+is($node->sql("SELECT (SELECT count(*) FROM $schema.customers) + (SELECT count(*) FROM $schema.invoices) + (SELECT count(*) FROM $schema.charges)
+	+ (SELECT count(*) FROM $schema.subscriptions) + (SELECT count(*) FROM $schema.products) + (SELECT count(*) FROM $schema.prices)"),
+	0, '... and no page of the old account comes into the emptied mirror');
+$node->sql("SELECT billstack.rotate_keys('acme', '$key{next}', allow_account_change => true)");
+is($node->run_ends($node->start_backfill('acme')), 'done', '... back again, all is copied');
+equals_stripe('after two changes of account');
+
 # --- a mirror of an older layout ----------------------------------------------------------------------
 
 $node->sql("ALTER TABLE $schema.customers DROP COLUMN email, DROP COLUMN phone;
