@@ -9,8 +9,9 @@ namespace {
 
 constexpr std::int64_t second_us = 1000000;
 // Requests do not arrive at the distances they were sent at: a second lasts a little longer.
-constexpr std::int64_t margin_percent_tenths = 15;
+constexpr std::int64_t margin_percent = 2;
 constexpr std::int64_t users_remembered_us = 30 * second_us;
+constexpr std::int64_t refusals_remembered_us = 30 * second_us;
 constexpr std::int32_t no_bound = std::numeric_limits<std::int32_t>::max() / 2;
 
 // At most `count` sends in any `length_us`, one each `interval_us` on average.
@@ -25,7 +26,7 @@ Window window_of(std::int32_t rate) {
     window.count = std::clamp(rate / 1000, 1, rate_ring_size);
     window.interval_us = std::max<std::int64_t>(1, 1000 * second_us / rate);
     window.length_us = window.count * 1000 * second_us / rate;
-    window.length_us += window.length_us * margin_percent_tenths / 1000;
+    window.length_us += window.length_us * margin_percent / 100;
     return window;
 }
 
@@ -44,7 +45,7 @@ std::int32_t current_rate(const RateBucket &bucket, std::int32_t per_second, std
         return static_cast<std::int32_t>(full);
     const std::int64_t passed = std::max<std::int64_t>(0, now_us - bucket.slowed_at_us);
     const std::int64_t grown =
-        passed >= 20 * second_us ? full : bucket.slowed_to + full / 10 * passed / second_us;
+        passed >= 20 * second_us ? full : bucket.slowed_to + bucket.growth * passed / second_us;
     return static_cast<std::int32_t>(std::clamp<std::int64_t>(grown, 1, full));
 }
 
@@ -99,8 +100,11 @@ void slow_down(RateBucket &bucket, std::int32_t per_second, std::int64_t sent_us
                std::int64_t now_us) {
     if (per_second <= 0 || (bucket.slowed_to != 0 && sent_us < bucket.slowed_at_us + second_us))
         return;
+    const bool alone =
+        bucket.slowed_to == 0 || now_us - bucket.slowed_at_us > refusals_remembered_us;
     const std::int32_t least = std::max(1000, per_second * 1000 / 20);
     bucket.slowed_to = std::max(least, current_rate(bucket, per_second, now_us) / 2);
+    bucket.growth = per_second * 1000 / (alone ? 4 : 20);
     bucket.slowed_at_us = now_us;
 }
 

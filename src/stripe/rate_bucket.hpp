@@ -18,6 +18,7 @@ struct RateBucket {
     std::int64_t sent_us[rate_ring_size]; // when the last ones were sent, a ring
     std::int32_t next;                    // its place for the next one
     std::int32_t slowed_to;               // 1/1000 requests/s after the last 429; 0: none yet
+    std::int32_t growth;                  // and so much more each second
     std::int64_t slowed_at_us;
     std::int64_t held_until_us;    // Retry-After
     std::int64_t paced_us;         // when the next one is due at an even pace
@@ -35,8 +36,9 @@ struct BucketUse {
     std::int64_t now_us = 0;
 };
 
-// What may be sent now, in 1/1000 requests/s: the limit, or less after a 429, growing back by a
-// tenth of the limit each second.
+// What may be sent now, in 1/1000 requests/s: the limit, or less after a 429, growing back each
+// second by a quarter of the limit, or by a twentieth when the 429 before is not half a minute old:
+// then Stripe allows less than the limit says, or others use the account.
 std::int32_t current_rate(const RateBucket &bucket, std::int32_t per_second, std::int64_t now_us);
 // Requests in flight that may be; a large number while Stripe has not complained.
 std::int32_t most_in_flight(const RateBucket &bucket, std::int64_t now_us);

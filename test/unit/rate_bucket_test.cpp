@@ -127,18 +127,24 @@ TEST(RateBucket, halves_once_for_all_refusals_of_a_moment_and_grows_back) {
     for (int i = 0; i < 200; ++i)
         slow_down(bucket, 100, now - 100000 + i, now + i * 1000);
     EXPECT_EQ(current_rate(bucket, 100, now), 50000);
-    EXPECT_EQ(current_rate(bucket, 100, now + second), 60000);
-    EXPECT_EQ(current_rate(bucket, 100, now + 5 * second), 100000);
+    EXPECT_EQ(current_rate(bucket, 100, now + second), 75000);
+    EXPECT_EQ(current_rate(bucket, 100, now + 2 * second), 100000);
     EXPECT_EQ(current_rate(bucket, 100, now + 1000 * second), 100000);
-    now += 2 * second;
+    now += 3 * second / 2;
     slow_down(bucket, 100, now, now); // sent at the lower rate, and refused again
-    EXPECT_EQ(current_rate(bucket, 100, now), 35000);
+    const std::int32_t again = current_rate(bucket, 100, now);
+    EXPECT_NEAR(again, 43750, 500);
+    EXPECT_EQ(current_rate(bucket, 100, now + 4 * second), again + 20000); // carefully now
     for (int i = 0; i < 20; ++i) {
         now += 2 * second;
         slow_down(bucket, 100, now, now);
     }
-    EXPECT_NEAR(current_rate(bucket, 100, now), 20000, 100); // what two seconds have added
-    EXPECT_LE(send_all(bucket, 100, now, now + second).size(), 30U);
+    EXPECT_NEAR(current_rate(bucket, 100, now), 10000, 100); // what two seconds have added
+    EXPECT_LE(send_all(bucket, 100, now, now + second).size(), 15U);
+    // One that comes alone costs little.
+    now += 60 * second;
+    slow_down(bucket, 100, now, now);
+    EXPECT_EQ(current_rate(bucket, 100, now + 2 * second), 100000);
 }
 
 TEST(RateBucket, retry_after_holds_background_calls) {
