@@ -223,6 +223,7 @@ void Worker::serve_callers() {
 
 void Worker::work() {
     bool calls = requests_->in_use();
+    set_lock_patience(calls ? LockPatience::beside_calls : LockPatience::alone);
     EventTurn turn = events_.work(calls ? most_rows_beside_calls : 0);
     serve_callers();
     if (turn.refetches_asked) {
@@ -247,6 +248,7 @@ void Worker::work() {
             outcomes_after_ = clock_.mono() + counters_pause;
         }
     }
+    set_lock_patience(LockPatience::alone);
     reconcile_->work();
     if (reconcile_->take_refetches_asked()) {
         refetches_->wake();

@@ -5,6 +5,7 @@ namespace billstack::pg {
 namespace {
 
 constexpr const char *lock_timeout_ms = "1000";
+constexpr const char *short_lock_timeout_ms = "250";
 
 } // namespace
 
@@ -19,6 +20,12 @@ void set_worker_session_defaults() {
     // all the same looks so dear that its few rows are compiled, 100 ms each time.
     SetConfigOption("jit", "off", PGC_USERSET, PGC_S_OVERRIDE);
     SetConfigOption("application_name", "billstack", PGC_USERSET, PGC_S_OVERRIDE);
+}
+
+void set_lock_patience(LockPatience patience) {
+    const char *timeout =
+        patience == LockPatience::beside_calls ? short_lock_timeout_ms : lock_timeout_ms;
+    call([&] { SetConfigOption("lock_timeout", timeout, PGC_SUSET, PGC_S_OVERRIDE); });
 }
 
 } // namespace billstack::pg
