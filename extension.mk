@@ -10,7 +10,7 @@ PGFILEDESC = "billstack - Stripe billing inside the database"
 version := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" billstack.control)
 
 module_dirs = core crypto json http stripe sync pg
-source_dirs = $(wildcard $(addprefix src/,$(module_dirs)))
+source_dirs = $(wildcard $(addprefix src/,$(module_dirs))) $(patsubst %/,%,$(wildcard src/pg/*/))
 sources = $(wildcard $(addsuffix /*.cpp,$(source_dirs)))
 OBJS = $(patsubst src/%.cpp,build/obj/%.o,$(sources))
 

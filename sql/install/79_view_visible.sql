@@ -1,5 +1,5 @@
 -- Who may see an integration: its owner, the team's owner, whoever holds a grant that covers the
--- team (but one of profile policy), and the extension's owner; members of these roles too. The rule of src/pg/team_access.cpp.
+-- team (but one of profile policy), and the extension's owner; members of these roles too. The rule of src/pg/access/team_access.cpp.
 CREATE VIEW billstack_internal.visible_integration AS
 SELECT i.id
   FROM billstack_internal.integration AS i

@@ -2,7 +2,7 @@
 // too, and a hook may not throw: what is wrong becomes the detail of the server's own message.
 #include "pg/config.hpp"
 
-#include "pg/shared_state.hpp"
+#include "pg/worker/shared_state.hpp"
 
 namespace billstack::pg::config {
 

@@ -1,7 +1,7 @@
 // The settings (GUCs) of the library, docs/settings.md. Values are the server's own variables: read
 // them where needed, they change on SIGHUP.
 #pragma once
-#include "pg/guard.hpp"
+#include "pg/bridge/guard.hpp"
 
 namespace billstack::pg::config {
 

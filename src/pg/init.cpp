@@ -1,10 +1,10 @@
 // What the library does when it is loaded. With shared_preload_libraries: settings, shared memory,
 // launcher, hooks. Without: settings only; functions that need the worker say which line to add.
 #include "pg/config.hpp"
-#include "pg/ddl_hook.hpp"
-#include "pg/launcher.hpp"
 #include "pg/log_redaction.hpp"
-#include "pg/shared_state.hpp"
+#include "pg/worker/ddl_hook.hpp"
+#include "pg/worker/launcher.hpp"
+#include "pg/worker/shared_state.hpp"
 
 namespace billstack::pg {
 

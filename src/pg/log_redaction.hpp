@@ -2,7 +2,7 @@
 // Keys passed as SQL values are logged by log_statement, by slow statement logging with bind
 // parameters and by any error that quotes them; nothing but a hook stops that.
 #pragma once
-#include "pg/guard.hpp"
+#include "pg/bridge/guard.hpp"
 
 namespace billstack::pg {
 

@@ -1,5 +1,5 @@
 // The identity of a write to Stripe: what makes two calls the same, and the idempotency key that
-// follows from it. Pure; the rows are in src/pg/intent_store.hpp.
+// follows from it. Pure; the rows are in src/pg/calls/intent_store.hpp.
 #pragma once
 #include "core/pure.hpp"
 #include "stripe/caller.hpp"

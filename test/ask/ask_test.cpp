@@ -1,9 +1,9 @@
 // ask_test.so: requests of any size and number through the server's own request slots, for
 // test/t/031_interrupts.pl. Holds a copy of the backend's side and attaches it to the shared memory
 // that the preloaded billstack has made.
-#include "pg/datum.hpp"
-#include "pg/requests.hpp"
-#include "pg/shared_state.hpp"
+#include "pg/bridge/datum.hpp"
+#include "pg/worker/requests.hpp"
+#include "pg/worker/shared_state.hpp"
 
 using namespace billstack;
 using namespace billstack::pg;

@@ -1,8 +1,8 @@
 // SQL functions that raise in every way there is, each over live C++ objects.
 #include "live.hpp"
 
-#include "pg/datum.hpp"
-#include "pg/scope.hpp"
+#include "pg/bridge/datum.hpp"
+#include "pg/bridge/scope.hpp"
 
 #include <dirent.h>
 #include <sys/resource.h>

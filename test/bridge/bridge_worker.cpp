@@ -1,9 +1,9 @@
 // Background workers that meet errors: one goes on, one lets an exception out, one ends by FATAL.
 #include "live.hpp"
 
-#include "pg/datum.hpp"
-#include "pg/scope.hpp"
-#include "pg/spi.hpp"
+#include "pg/bridge/datum.hpp"
+#include "pg/bridge/scope.hpp"
+#include "pg/bridge/spi.hpp"
 
 #include <fcntl.h>
 

@@ -1,6 +1,6 @@
 // Counts objects that live: what a longjmp skips stays counted for good.
 #pragma once
-#include "pg/guard.hpp"
+#include "pg/bridge/guard.hpp"
 
 namespace bridge_test {
 

@@ -6,9 +6,9 @@ PG_CONFIG ?= pg_config
 CXX ?= g++
 out = build/bridge
 
-bridge_sources = $(addprefix src/pg/,guard.cpp error.cpp scope.cpp datum.cpp spi.cpp) \
+bridge_sources = $(addprefix src/pg/bridge/,guard.cpp error.cpp scope.cpp datum.cpp spi.cpp) \
     src/core/secret_bytes.cpp
-ask_sources = $(bridge_sources) $(addprefix src/pg/,requests.cpp slot_codec.cpp shared_state.cpp)
+ask_sources = $(bridge_sources) $(addprefix src/pg/,worker/requests.cpp bridge/slot_codec.cpp worker/shared_state.cpp)
 object = $(patsubst %.cpp,$(out)/%.o,$(1))
 bridge_objects = $(call object,$(wildcard test/bridge/*.cpp) $(bridge_sources))
 ask_objects = $(call object,$(wildcard test/ask/*.cpp) $(ask_sources))

@@ -14,7 +14,7 @@ sub slurp { my ($file) = @_; open my $in, '<', $file or return ''; local $/; ret
 sub cpp_files
 {
 	my @dirs = @_ ? @_ : ('src');
-	return sort map { glob("$_/*.cpp $_/*.hpp $_/*/*.cpp $_/*/*.hpp") } @dirs;
+	return sort map { glob("$_/*.cpp $_/*.hpp $_/*/*.cpp $_/*/*.hpp $_/*/*/*.cpp $_/*/*/*.hpp") } @dirs;
 }
 
 # Every file of the repository that people wrote, without what is built or fetched.

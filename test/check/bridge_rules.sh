@@ -4,7 +4,7 @@
 # Why: a rule whose test has been renamed or dropped is a wish.
 cd "$(dirname "$0")/../.." && exec perl -Itest/check - <<'END'
 use strict; use warnings; use Source;
-exit 0 unless -f 'src/pg/guard.hpp';
+exit 0 unless -f 'src/pg/bridge/guard.hpp';
 my $tests = slurp('test/t/010_bridge.pl');
 my %row = slurp('docs/bridge.md') =~ /^\|\s*(\d+)\s*\|(.*)\|\s*$/mg;
 for my $rule (1 .. 10)

@@ -9,7 +9,7 @@ trap 'rm -rf "$scratch"' EXIT
 
 fresh() {
     rm -rf "${scratch:?}"/*
-    mkdir -p "$scratch"/{src/{core,http,stripe,pg},sql/install,expected,docs,test}
+    mkdir -p "$scratch"/{src/{core,http,stripe,pg/bridge},sql/install,expected,docs,test}
     cp -r test/check .clang-format "$scratch/" && mv "$scratch/check" "$scratch/test/"
     cd "$scratch" || exit 1
     printf '#pragma once\n' >src/core/pure.hpp
@@ -45,9 +45,10 @@ planted() {
 planted layering 'core includes stripe' 'sed -i "1i #include \"stripe/client.hpp\"" src/core/f.cpp'
 planted layering 'a library header in a foreign folder' 'sed -i "1i #include <curl/curl.h>" src/core/f.cpp'
 planted layering 'a library header in a header of its folder' 'printf "#include \"core/pure.hpp\"\n#include <curl/curl.h>\n" >src/http/c.hpp'
+planted layering 'a bridge that knows a service' 'echo "#include \"pg/worker/wake.hpp\"" >>src/pg/bridge/guard.cpp'
 planted layering 'a server header outside server.hpp' 'echo "#include \"utils/guc.h\"" >>src/pg/config.cpp'
 planted layering 'a pure header without pure.hpp' 'echo "#include <string>" >src/http/c.hpp'
-planted bridge_rules 'a bridge without its rules' 'touch src/pg/guard.hpp'
+planted bridge_rules 'a bridge without its rules' 'touch src/pg/bridge/guard.hpp'
 planted lone_ereport 'ereport over two lines' 'printf "void g() { ereport(\n ERROR, (errmsg(\"x\"))); }\n" >>src/pg/config.cpp'
 planted lone_ereport 'elog(FATAL)' 'echo "void g() { elog(FATAL, \"x\"); }" >>src/pg/config.cpp'
 planted sql_text 'a statement in a pure file' 'echo "auto q = \"SELECT id FROM x\";" >>src/core/f.cpp'

@@ -14,7 +14,7 @@ for (sql_statements(install_sql()))
 	$public{$name} = 1 if $schema eq 'billstack' && $kind =~ /FUNCTION|PROCEDURE|VIEW/ && $statement !~ /RETURNS (?:event_)?trigger/i;
 }
 exit 0 unless %public;
-$known{$_} = 1 for map { /(billstack\.\w+)/g } slurp('src/pg/config.cpp'), slurp('src/pg/extension_mark.cpp'), slurp('billstack.control');
+$known{$_} = 1 for map { /(billstack\.\w+)/g } slurp('src/pg/config.cpp'), slurp('src/pg/worker/extension_mark.cpp'), slurp('billstack.control');
 my %file_name = map { $_ => 1 } qw(billstack.so billstack.control billstack.md);
 
 my $reference = slurp('docs/sql-reference.md');

@@ -1,7 +1,7 @@
 #!/bin/bash
-# Rule: core <- crypto, json, http <- stripe <- sync <- pg. A file includes only its own folder and those
+# Rule: core <- crypto, json, http <- stripe <- sync <- pg, and within pg the bridge knows none of the others. A file includes only its own folder and those
 # below it; a library's header appears only in the .cpp files of the folder that owns it; server headers
-# only in src/pg/server.hpp; every pure header first includes core/pure.hpp or another pure header,
+# only in src/pg/bridge/server.hpp; every pure header first includes core/pure.hpp or another pure header,
 # which does.
 # Why: the logic stays testable without a server, and libraries and server headers do not meet.
 cd "$(dirname "$0")/../.." && exec perl -Itest/check - <<'END'
@@ -28,15 +28,17 @@ for my $file (cpp_files())
 		{
 			fail("$at belongs to the .cpp files of src/$owner") unless $dir eq $owner && $file =~ /\.cpp$/;
 		}
-		elsif ($quote eq '"' && $header =~ m{^(\w+)/[\w.]+\.hpp$} && exists $level{$1})
+		elsif ($quote eq '"' && $header =~ m{^(\w+)/(?:\w+/)?[\w.]+\.hpp$} && exists $level{$1})
 		{
 			fail("$at may not be included by src/$dir") unless $1 eq $dir || $level{$1} < $level{$dir};
+			fail("$at may not be included by src/pg/bridge")
+			  if $file =~ m{^src/pg/bridge/} && $header =~ m{^pg/} && $header !~ m{^pg/bridge/};
 		}
 		elsif ($quote eq '<' && ($header =~ /^\w+$/ || $header =~ $posix)) { }
 		else
 		{
-			fail("$at is neither a standard header nor one of ours (server headers: src/pg/server.hpp)")
-			  unless $file eq 'src/pg/server.hpp';
+			fail("$at is neither a standard header nor one of ours (server headers: src/pg/bridge/server.hpp)")
+			  unless $file eq 'src/pg/bridge/server.hpp';
 		}
 	}
 	fail("$file: the first include is not core/pure.hpp or a pure header that has it first")

@@ -4,7 +4,7 @@
 # Heuristic: a string literal that starts with an SQL command and goes on like one.
 cd "$(dirname "$0")/../.." && exec perl -Itest/check - <<'END'
 use strict; use warnings; use Source;
-my $allowed = qr{^src/pg/\w+_store\.cpp$|^src/sync/mirror_schema\w*\.cpp$|^src/pg/extension_mark\.cpp$};
+my $allowed = qr{^src/pg/\w+/\w+_store\.cpp$|^src/sync/mirror_schema\w*\.cpp$|^src/pg/worker/extension_mark\.cpp$};
 my $sql = qr{^\s*(?:SELECT\s|INSERT\s+INTO|UPDATE\s+\S+.*\bSET\b|UPDATE\s+(?:%|billstack)|DELETE\s+FROM|MERGE\s+INTO|WITH\s+\w+\s+AS|CREATE\s+(?:TABLE|SCHEMA|UNIQUE|INDEX|VIEW|FUNCTION|TYPE|TEMP)|ALTER\s+(?:TABLE|SCHEMA|DATABASE|ROLE|VIEW|FUNCTION|DEFAULT|INDEX|EXTENSION)|DROP\s+(?:TABLE|SCHEMA|INDEX|VIEW|FUNCTION)|GRANT\s|REVOKE\s|TRUNCATE\s|LOCK\s+TABLE|COMMENT\s+ON|SET\s+(?:LOCAL|search_path|ROLE)|NOTIFY\s|COPY\s+\S+\s+FROM|ANALYZE\s|VACUUM\s)}i;
 
 for my $file (cpp_files())
@@ -19,5 +19,5 @@ for my $file (cpp_files())
 		fail("$file:$line: \"" . substr($text, 0, 60) . '"') if $text =~ $sql && $text =~ /^\s*[A-Z]{3,}\s/;
 	}
 }
-finish('move the statement into the store of its topic (src/pg/*_store.cpp) and call a named function.');
+finish('move the statement into the store of its topic (src/pg/*/*_store.cpp) and call a named function.');
 END

@@ -191,7 +191,7 @@ for my $failures (1 .. 4)
 }
 is("@pauses", '1 2 4 8', 'a worker that fails at its start is started again after 1, 2, 4, 8 ... s');
 # The rest is computed: doubling up to the longest pause the source names.
-my ($most) = slurp_file("$ENV{BILLSTACK_SOURCE}/src/pg/launcher.cpp") =~ /longest_backoff_s = (\d+)/;
+my ($most) = slurp_file("$ENV{BILLSTACK_SOURCE}/src/pg/worker/launcher.cpp") =~ /longest_backoff_s = (\d+)/;
 my ($restarts, $clock, $pause) = (0, 0, 1);
 while (($clock += $pause) <= 600) { $restarts++; $pause = 2 * $pause < $most ? 2 * $pause : $most; }
 cmp_ok($restarts, '<=', 12, "... $restarts times in ten minutes");
