@@ -39,6 +39,7 @@ SELECT pg_temp.refused(format($$SELECT billstack.create_project('shop', %L)$$, r
 SELECT id, split_part(pg_temp.refused(format($$SELECT billstack.create_project('shop', 'x', id => %L)$$, id)), ':', 1)
   FROM unnest(ARRAY['', 'proj_', 'widgets', 'pc_widgets', 'proj_a b', 'proj_ä', 'proj_' || repeat('x', 60)]) AS i (id);
 SELECT pg_temp.refused($$SELECT billstack.create_project('shop', 'x', id => 'widgets')$$);
+SELECT pg_temp.refused(format($$SELECT billstack.create_project('shop', 'x', id => %L)$$, id)) FROM unnest(ARRAY['proj_4242424242424242', 'proj_4242-4242-4242-4242_eu']) AS i (id);
 SELECT pg_temp.refused($$SELECT billstack.create_project('shop', 'x', id => 'proj_widgets')$$);
 SELECT pg_temp.refused($$SELECT billstack.create_project('shop', 'x', integration => 'none')$$);
 SELECT pg_temp.refused($$SELECT billstack.create_project('nobody', 'x')$$);

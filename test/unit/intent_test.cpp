@@ -1,13 +1,18 @@
 // What makes two writes the same, what is done about one that is asked for again, what an answer
 // says of it, and the search for objects of writes whose answer was lost.
 #include "fake_transport.hpp"
-#include "stripe/intent.hpp"
+#include "stripe/intent_key.hpp"
 #include "sync/intent_search.hpp"
+#include "json/card_numbers.hpp"
 
 #include <gtest/gtest.h>
 
 namespace billstack::stripe {
 namespace {
+
+std::string made_by(const std::string &key) {
+    return R"(,"metadata":{"billstack_intent":")" + key + R"("})";
+}
 
 TEST(IntentDigest, order_of_parameters_and_the_own_mark_do_not_count) {
     const auto digest = [](const Params &params) {
@@ -28,6 +33,23 @@ TEST(IntentDigest, no_two_lists_of_texts_have_the_same_bytes) {
     EXPECT_NE(digest_of({"ab", "c"}), digest_of({"a", "bc"}));
     EXPECT_NE(digest_of({"1:a"}), digest_of({"", "a"}));
     EXPECT_NE(digest_of({"a", ""}), digest_of({"a"}));
+}
+
+TEST(IntentKey, none_is_taken_for_a_card_number) {
+    for (int i = 0; i < 100000; ++i) {
+        const std::string key = round_key(key_of_intent(digest_of({std::to_string(i)}), i), i % 3);
+        std::string object = test::object_of("re_1", 150, made_by(key));
+        (void)json::mask_card_data(object);
+        ASSERT_NE(object.find(key), std::string::npos) << key << " is in " << object;
+    }
+}
+
+TEST(IntentKey, has_the_whole_digest) {
+    IntentDigest digest{};
+    digest[0] = 0x0f;
+    digest[31] = 0xa1;
+    EXPECT_EQ(key_of_intent(digest), "billstack-ap" + std::string(60, 'a') + "kb");
+    EXPECT_EQ(key_of_intent(digest, 12), key_of_intent(digest) + "-12");
 }
 
 TEST(IntentKey, each_round_has_its_own) {
@@ -131,7 +153,7 @@ class IntentSearchTest : public testing::Test {
         search.on_result(std::move(results[0]));
     }
     static std::string made_by(const std::string &id, const std::string &key) {
-        return test::object_of(id, 150, R"(,"metadata":{"billstack_intent":")" + key + R"("})");
+        return test::object_of(id, 150, stripe::made_by(key));
     }
 };
 

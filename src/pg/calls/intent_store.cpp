@@ -63,7 +63,7 @@ UPDATE billstack_internal.intent
  WHERE id = $1 AND state = 'sent' AND last_sent_at = $2)"};
 
 // A count may go only after the rows that were made with it, or the same arguments would count from
-// 1 again and meet them. Their keys begin with its digest (key_of in stripe_write.cpp).
+// 1 again and meet them. Their keys begin with its digest (stripe::key_of_intent()).
 constinit Statement purge_rows{R"(
 DELETE FROM billstack_internal.intent WHERE id IN (
     SELECT id FROM billstack_internal.intent
@@ -76,7 +76,8 @@ DELETE FROM billstack_internal.intent_count WHERE digest IN (
      WHERE used_at < clock_timestamp() - interval '31 days'
        AND NOT EXISTS (SELECT FROM billstack_internal.intent AS i
                         WHERE i.state = 'sent'
-                          AND substr(i.idempotency_key, 11, 64) = encode(c.digest, 'hex'))
+                          AND substr(i.idempotency_key, 11, 64)
+                              = translate(encode(c.digest, 'hex'), '0123456789abcdef', 'abcdefghijklmnop'))
      ORDER BY used_at LIMIT 1000 FOR UPDATE OF c SKIP LOCKED))"};
 
 template <class Number> Param numbers(const std::vector<Number> &items) {

@@ -4,6 +4,7 @@
 #include "pg/calls/intent_store.hpp"
 #include "pg/calls/mirror_answer.hpp"
 #include "pg/team/key_check.hpp"
+#include "stripe/intent_key.hpp"
 
 namespace billstack::pg {
 
@@ -66,12 +67,11 @@ IntentKey key_of(const Integration &integration, const StripeWrite &write) {
         stripe::IntentDigest digest =
             stripe::digest_of({"given", scope, write.project_id, *write.caller_key});
         (void)count_use(digest);
-        key.text = "billstack-" + core::to_hex(digest);
+        key.text = stripe::key_of_intent(digest);
     } else {
         stripe::IntentDigest digest = stripe::digest_of(
             {"derived", scope, write.project_id, write.operation, bytes_of(key.request)});
-        std::int64_t uses = count_use(digest);
-        key.text = "billstack-" + core::to_hex(digest) + "-" + std::to_string(uses);
+        key.text = stripe::key_of_intent(digest, count_use(digest));
     }
     return key;
 }

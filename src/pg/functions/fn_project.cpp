@@ -26,6 +26,13 @@ void check_project_id(const std::string &id) {
                           "A project id is proj_ and letters, digits, _ or -, 64 bytes at most.",
                           "Leave it out to have one made.");
     }
+    if (json::holds_card_number(id)) { // masked in what Stripe answers, it would route nothing
+        throw core::Error(core::Code::bad_argument,
+                          "argument \"id\" holds what looks like a card number",
+                          "Such digits are masked wherever they come from, and the project would "
+                          "not be known again.",
+                          "Take another id, or leave it out to have one made.");
+    }
 }
 
 json::Node answer_about(const std::string &id) {
