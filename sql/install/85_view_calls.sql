@@ -5,4 +5,4 @@ SELECT i.team, i.name AS integration, c.project_id AS project, c.operation, c.me
   JOIN billstack_internal.integration AS i ON i.id OPERATOR(pg_catalog.=) c.integration_id
  WHERE i.id OPERATOR(pg_catalog.=) ANY (SELECT v.id FROM billstack_internal.billed_integration AS v);
 REVOKE ALL ON billstack.calls FROM PUBLIC;
-COMMENT ON VIEW billstack.calls IS 'writes to Stripe of the last 30 days and what became of them; state: sent (the outcome is not known), done, refused, nothing (looked for and not found at Stripe), unknown (a change whose answer was lost)';
+COMMENT ON VIEW billstack.calls IS 'writes to Stripe of the last 30 days, with a key of the caller''s of the last 400, and what became of them; state: sent (the outcome is not known), done, refused, nothing (looked for and not found at Stripe), unknown (a change whose answer was lost, or a write to another account)';

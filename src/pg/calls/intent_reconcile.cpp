@@ -23,6 +23,12 @@ bool is_searchable(const OpenIntent &intent) {
     return intent.creates && kind != nullptr && sync::IntentSearch::can_search(*kind);
 }
 
+// Looked for in another account it would not be found, whatever became of it.
+bool is_of_another(const OpenIntent &intent, const EventTarget &target) {
+    return !intent.account.empty() && !target.account_id.empty() &&
+           intent.account != stripe::rate_account(target.account_id, target.livemode, "");
+}
+
 std::int64_t unix_of(TimestampTz at) {
     return unix_us_from_timestamp(at) / USECS_PER_SEC;
 }
@@ -90,27 +96,30 @@ void IntentReconcile::work() {
     }
 }
 
-std::vector<std::int32_t> IntentReconcile::resting() const {
-    std::vector<std::int32_t> ids;
-    for (const auto &[id, rest] : rests_) {
+IntentsLeftOut IntentReconcile::left_out() const {
+    IntentsLeftOut out;
+    for (const auto &[group, rest] : rests_) {
         if (clock_.mono() < rest.until) {
-            ids.push_back(id);
+            out.kinds.push_back(group);
         }
     }
     for (const auto &search : searches_) {
-        ids.push_back(search->integration_id);
+        out.integrations.push_back(search->integration_id);
     }
-    return ids;
+    out.rows = intents_.open_rows();
+    return out;
 }
 
-std::vector<std::int64_t> IntentReconcile::rows_under_way() const {
-    return intents_.open_rows();
+bool IntentReconcile::is_searched(std::int32_t integration_id) const {
+    return std::any_of(searches_.begin(), searches_.end(), [&](const auto &search) {
+        return search->integration_id == integration_id;
+    });
 }
 
 void IntentReconcile::look() {
     wanted_ = false;
     look_at_.reset();
-    for (const auto &[id, rest] : rests_) {
+    for (const auto &[group, rest] : rests_) {
         if (clock_.mono() < rest.until && (!look_at_ || rest.until < *look_at_)) {
             look_at_ = rest.until;
         }
@@ -121,15 +130,17 @@ void IntentReconcile::look() {
     core::Milliseconds age(config::reconcile_after_ms());
     Groups groups;
     StoreTransaction transaction;
-    for (OpenIntent &intent : load_open_intents(age, most_intents, resting(), rows_under_way())) {
-        bool found = load_event_target(intent.integration_id).found;
-        if (found && is_searchable(intent)) {
+    for (OpenIntent &intent : load_open_intents(age, most_intents, left_out())) {
+        EventTarget target = load_event_target(intent.integration_id);
+        if (target.found && is_of_another(intent, target)) {
+            settle_moved(intent);
+        } else if (target.found && is_searchable(intent)) {
             groups[{intent.integration_id, intent.kind}].push_back(std::move(intent));
         } else {
-            settle_unsearchable(intent, found);
+            settle_unsearchable(intent, target.found);
         }
     }
-    std::optional<TimestampTz> oldest = oldest_open_intent(resting(), rows_under_way());
+    std::optional<TimestampTz> oldest = oldest_open_intent(left_out());
     transaction.commit();
     start(std::move(groups));
     if (wanted_ || !oldest) {
@@ -146,9 +157,7 @@ void IntentReconcile::look() {
 
 void IntentReconcile::start(Groups groups) {
     for (auto &[group, intents] : groups) {
-        std::vector<std::int32_t> taken = resting();
-        if (searches_.size() < most_searches &&
-            std::find(taken.begin(), taken.end(), group.first) == taken.end()) {
+        if (searches_.size() < most_searches && !is_searched(group.first)) {
             start(group.first, std::move(intents));
             wanted_ = true; // others may be due as well
         }
@@ -167,7 +176,13 @@ void IntentReconcile::settle_unsearchable(const OpenIntent &intent, bool found) 
     }
 }
 
+void IntentReconcile::settle_moved(const OpenIntent &intent) {
+    settle_intent(intent, stripe::IntentState::unknown, "",
+                  "the answer was lost, and the integration has come to another account");
+}
+
 void IntentReconcile::start(std::int32_t integration_id, std::vector<OpenIntent> intents) {
+    Group group{integration_id, intents.front().kind};
     auto search = std::make_unique<Search>();
     search->integration_id = integration_id;
     search->kind = stripe::find_kind(intents.front().kind);
@@ -187,7 +202,12 @@ void IntentReconcile::start(std::int32_t integration_id, std::vector<OpenIntent>
         EventTarget target = load_event_target(integration_id);
         if (!target.ready) {
             transaction.commit();
-            rest(integration_id, "the integration is not ready");
+            rest(group, "the integration is not ready");
+            return;
+        }
+        if (std::any_of(search->intents.begin(), search->intents.end(),
+                        [&](const auto &intent) { return is_of_another(intent, target); })) {
+            transaction.commit(); // since they were loaded: the next look settles them
             return;
         }
         sync::ReadOptions options;
@@ -200,17 +220,17 @@ void IntentReconcile::start(std::int32_t integration_id, std::vector<OpenIntent>
         search->search = std::make_unique<sync::IntentSearch>(caller_, std::move(sought), options);
         searches_.push_back(std::move(search));
     } catch (const core::Error &error) {
-        rest(integration_id, error.message); // the key cannot be opened
+        rest(group, error.message); // the key cannot be opened
     }
 }
 
 void IntentReconcile::finish(Search &search) {
     if (search.search->state() == sync::IntentSearch::State::failed) {
-        rest(search.integration_id,
+        rest({search.integration_id, std::string(search.kind->name)},
              sync::describe_failure("looking for lost writes", search.search->failure()));
         return;
     }
-    rests_.erase(search.integration_id);
+    rests_.erase({search.integration_id, std::string(search.kind->name)});
     const auto &found = search.search->found();
     std::vector<sync::RefetchRequest> refetches;
     StoreTransaction transaction;
@@ -232,8 +252,8 @@ void IntentReconcile::finish(Search &search) {
     transaction.commit();
 }
 
-void IntentReconcile::rest(std::int32_t integration_id, const std::string &reason) {
-    Rest &rest = rests_[integration_id];
+void IntentReconcile::rest(const Group &group, const std::string &reason) {
+    Rest &rest = rests_[group];
     rest.until = clock_.mono() + first_rest * (1 << rest.failures);
     rest.failures = std::min(rest.failures + 1, most_doublings);
     log(LOG, "billstack: writes with a lost answer are looked for later: " + short_text(reason));

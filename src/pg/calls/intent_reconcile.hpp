@@ -30,11 +30,13 @@ class IntentReconcile {
     using Groups = std::map<std::pair<std::int32_t, std::string>, std::vector<OpenIntent>>;
     void start(Groups groups);
     void start(std::int32_t integration_id, std::vector<OpenIntent> intents);
+    bool is_searched(std::int32_t integration_id) const;
     void settle_unsearchable(const OpenIntent &intent, bool found);
+    void settle_moved(const OpenIntent &intent);
     void finish(Search &search);
-    void rest(std::int32_t integration_id, const std::string &reason);
-    std::vector<std::int32_t> resting() const;
-    std::vector<std::int64_t> rows_under_way() const;
+    using Group = std::pair<std::int32_t, std::string>; // of an integration: a kind
+    void rest(const Group &group, const std::string &reason);
+    IntentsLeftOut left_out() const;
     void purge();
 
     stripe::Caller &caller_;
@@ -43,7 +45,7 @@ class IntentReconcile {
     bool wanted_ = true;
     std::optional<core::MonoTime> look_at_;
     core::MonoTime purge_at_{};
-    std::map<std::int32_t, Rest> rests_;
+    std::map<Group, Rest> rests_;
     std::vector<std::unique_ptr<Search>> searches_;
     bool refetches_asked_ = false;
 };

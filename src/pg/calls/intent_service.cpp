@@ -197,7 +197,7 @@ void IntentService::prepare(Open &open) {
         open.row.object_id = open.intent.object_id;
         open.unresolved = false;
     }
-    note_sent_again(open.row.id, open.row.round);
+    note_sent_again(open.row.id, open.row.round, open.call);
 }
 
 void IntentService::prepare_known(Open &open) {
@@ -213,8 +213,10 @@ void IntentService::prepare_known(Open &open) {
     known.searchable = open.searchable();
     known.age_s = open.row.age_s;
     // A DELETE has no key at Stripe, and the caller's own key stands for one time.
-    known.replaces =
-        !open.intent.creates && !open.intent.caller_named && open.call.method == "POST";
+    std::string account = known_account(open.call.account);
+    bool moved = !account.empty() && !open.row.account.empty() && account != open.row.account;
+    bool change = !open.intent.creates && open.call.method == "POST";
+    known.replaces = !open.intent.caller_named && (change || moved);
     open.step = stripe::next_step(known);
     open.unresolved = true;
 }

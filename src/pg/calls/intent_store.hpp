@@ -17,6 +17,7 @@ struct IntentRow {
     bool is_new = true;
     stripe::IntentState state = stripe::IntentState::sent;
     std::string object_id; // "": not known
+    std::string account;   // "acct_x/live"; "": not known
     std::int32_t round = 0;
     std::string digest;
     std::string operation;       // that the key was first used for
@@ -25,11 +26,15 @@ struct IntentRow {
     std::int64_t age_s = 0; // since it was first sent with the key of this round
 };
 
-// Makes the row, state sent, or locks the one that is there.
+// Makes the row, state sent, or locks the one that is there; that one belongs to the integration
+// from then on.
 IntentRow note_intent(const RequestIntent &intent, const std::string &key,
                       const stripe::Call &call);
-// It is about to be sent once more, in this round. Stays done only in the same round.
-void note_sent_again(std::int64_t id, std::int32_t round);
+// It is about to be sent once more, in this round, to call.account. Stays done only in the same
+// round.
+void note_sent_again(std::int64_t id, std::int32_t round, const stripe::Call &call);
+// call.account if it is an account's, not a key's; "": that is not known.
+std::string known_account(const std::string &rate_account);
 
 struct IntentOutcome {
     std::int64_t id = 0;
@@ -51,14 +56,19 @@ struct OpenIntent {
     std::string object_id;
     std::int64_t created_at = 0; // unix seconds
     TimestampTz last_sent_at = 0;
+    std::string account; // "": not known
 };
-// Those sent last so long ago, oldest first; not those of the resting integrations, nor these rows.
+// What is not to be looked at now.
+struct IntentsLeftOut {
+    std::vector<std::int32_t> integrations;
+    std::vector<std::pair<std::int32_t, std::string>> kinds; // of an integration
+    std::vector<std::int64_t> rows;
+};
+// Those sent last so long ago, oldest first.
 std::vector<OpenIntent> load_open_intents(core::Milliseconds age, int limit,
-                                          const std::vector<std::int32_t> &resting,
-                                          const std::vector<std::int64_t> &except);
+                                          const IntentsLeftOut &left_out);
 // When the oldest of them was sent last, whatever its age.
-std::optional<TimestampTz> oldest_open_intent(const std::vector<std::int32_t> &resting,
-                                              const std::vector<std::int64_t> &except);
+std::optional<TimestampTz> oldest_open_intent(const IntentsLeftOut &left_out);
 // Unless it was sent again meanwhile.
 void settle_intent(const OpenIntent &intent, stripe::IntentState state,
                    const std::string &object_id, const std::string &error);

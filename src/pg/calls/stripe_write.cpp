@@ -26,10 +26,20 @@ void check_caller_key(const std::string &key) {
     }
 }
 
-// What every key of this integration begins with: a copy of the database makes others.
+// What a derived key begins with: a copy of the database makes others.
 std::string scope_of(const Integration &integration) {
     return std::to_string(integration.system_identifier) + "/" +
            std::to_string(integration.database_oid) + "/" + std::to_string(integration.id);
+}
+
+// What a key of the caller's is good for: nothing of it changes with arm(), or when the account is
+// disconnected and connected again.
+std::string account_of(const Integration &integration) {
+    std::string account = integration.account.id.value_or("");
+    if (account.empty()) { // the key may not tell
+        account = integration.team + "/" + integration.name;
+    }
+    return account + (integration.livemode ? "/live" : "/test");
 }
 
 std::string describe(const std::string &operation) {
@@ -59,16 +69,17 @@ std::string_view bytes_of(const stripe::IntentDigest &digest) {
 // The count's row lock makes sessions that do the same wait for each other, with a key of the
 // caller's too.
 IntentKey key_of(const Integration &integration, const StripeWrite &write) {
-    std::string scope = scope_of(integration);
     IntentKey key;
     key.request = stripe::request_digest(write.method, write.path, write.params);
     if (write.caller_key) {
         check_caller_key(*write.caller_key);
+        std::string account = account_of(integration);
         stripe::IntentDigest digest =
-            stripe::digest_of({"given", scope, write.project_id, *write.caller_key});
+            stripe::digest_of({"given", account, write.project_id, *write.caller_key});
         (void)count_use(digest);
         key.text = stripe::key_of_intent(digest);
     } else {
+        std::string scope = scope_of(integration);
         stripe::IntentDigest digest = stripe::digest_of(
             {"derived", scope, write.project_id, write.operation, bytes_of(key.request)});
         key.text = stripe::key_of_intent(digest, count_use(digest));
