@@ -109,6 +109,8 @@ CustomerLink make_customer(const Project &project, const Integration &integratio
     stripe::append_metadata(write.params, metadata);
     write.params.emplace_back("metadata[project_id]", project.id);
     write.kind = customer_kind();
+    // A cancelled call's customer may be on its way still, under another name, and be no one's yet.
+    write.same_as = lower_case(customer.email);
     return {write_to_stripe(integration, write).id, "created", std::nullopt, std::nullopt};
 }
 

@@ -15,6 +15,9 @@ using stripe::IntentVerdict;
 
 // How far Stripe's clock and ours may be apart when objects are looked for by their time.
 constexpr std::int64_t clock_margin_s = 3600;
+// The URL of a page that cannot be read again is good for minutes:
+// docs.stripe.com/api/customer_portal.
+constexpr std::int64_t page_lifetime_s = 240;
 
 bool is_missing(const stripe::CallResult &result) {
     return result.status == CallStatus::refused && result.http_status == 404;
@@ -69,6 +72,11 @@ struct IntentService::Open {
     bool searchable() const {
         return intent.creates && kind != nullptr && sync::IntentSearch::can_search(*kind);
     }
+    // Both change the object of this path.
+    bool changes_same_as(const Open &other) const {
+        return !intent.creates && !other.intent.creates && call.path == other.call.path &&
+               intent.integration_id == other.intent.integration_id;
+    }
 };
 
 IntentService::IntentService(stripe::Caller &caller) : caller_(caller) {}
@@ -76,23 +84,25 @@ IntentService::IntentService(stripe::Caller &caller) : caller_(caller) {}
 IntentService::~IntentService() = default;
 
 void IntentService::add(Waiter waiter, stripe::Call call, RequestIntent intent) {
-    for (const auto &other : open_) {
-        if (other->call.idempotency_key != call.idempotency_key ||
-            other->intent.integration_id != intent.integration_id) {
-            continue;
-        }
-        if (other->intent.digest == intent.digest) {
-            other->waiters.push_back(waiter);
-        } else {
-            answers_.push_back({waiter, unsent_answer(Unsent::key_used, other->intent.operation)});
-        }
-        return;
-    }
     auto open = std::make_unique<Open>();
     open->waiters.push_back(waiter);
     open->kind = stripe::find_kind(intent.kind);
     open->call = std::move(call);
     open->intent = std::move(intent);
+    for (auto other = open_.rbegin(); other != open_.rend(); ++other) {
+        if ((*other)->call.idempotency_key == open->call.idempotency_key) {
+            if ((*other)->intent.digest == open->intent.digest) {
+                (*other)->waiters.push_back(waiter);
+            } else {
+                answers_.push_back(
+                    {waiter, unsent_answer(Unsent::key_used, (*other)->intent.operation)});
+            }
+            return;
+        }
+        if ((*other)->changes_same_as(*open)) {
+            break; // comes after that one, whatever was the same before it
+        }
+    }
     queue_.push_back(open.get());
     open_.push_back(std::move(open));
 }
@@ -119,8 +129,24 @@ template <class Do> std::string try_alone(Do run) {
 
 } // namespace
 
+// A change that an earlier one overtook while it was tried again would be undone by it.
+bool IntentService::must_wait(const Open &open) const {
+    for (const auto &other : open_) {
+        if (other.get() == &open) {
+            return false;
+        }
+        if (!other->answered && other->changes_same_as(open)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void IntentService::send_queued() {
-    std::vector<Open *> batch = std::exchange(queue_, {});
+    std::vector<Open *> batch;
+    for (Open *open : std::exchange(queue_, {})) {
+        (must_wait(*open) ? waiting_ : batch).push_back(open);
+    }
     if (batch.empty()) {
         return;
     }
@@ -212,11 +238,13 @@ void IntentService::prepare_known(Open &open) {
     known.readable = open.readable();
     known.searchable = open.searchable();
     known.age_s = open.row.age_s;
-    // A DELETE has no key at Stripe, and the caller's own key stands for one time.
+    bool change = !open.intent.creates && open.call.method == "POST"; // a DELETE has no key there
+    bool page = open.intent.creates && !known.readable && !known.searchable;
+    bool page_over = page && (known.state == IntentState::done || known.age_s >= page_lifetime_s);
     std::string account = known_account(open.call.account);
     bool moved = !account.empty() && !open.row.account.empty() && account != open.row.account;
-    bool change = !open.intent.creates && open.call.method == "POST";
-    known.replaces = !open.intent.caller_named && (change || moved);
+    // The caller's own key stands for one time.
+    known.replaces = !open.intent.caller_named && (change || page_over || moved);
     open.step = stripe::next_step(known);
     open.unresolved = true;
 }
@@ -433,7 +461,11 @@ void IntentService::answer(Open &open, const StripeAnswer &answer) {
 }
 
 void IntentService::remove_answered() {
-    std::erase_if(open_, [](const auto &open) { return open->answered; });
+    bool gone = std::erase_if(open_, [](const auto &open) { return open->answered; }) > 0;
+    if (gone) { // those that must wait for another one are told so again
+        queue_.insert(queue_.begin(), waiting_.begin(), waiting_.end());
+        waiting_.clear();
+    }
 }
 
 std::vector<std::int64_t> IntentService::open_rows() const {

@@ -1,6 +1,7 @@
 // Writes to Stripe in the worker: each is recorded durably before it is sent, carried out also when
 // nobody waits any more, and its outcome recorded after the answer was handed over. One at a time
-// of the same key; who asks for it meanwhile gets the same answer. States of one:
+// of the same key; who asks for it meanwhile gets the same answer. Changes of one object are made
+// one after the other, in the order they were asked for. States of one:
 //
 //   queued --> sending --> reading ----> answered
 //    ^  \ \______|____________^   /
@@ -47,6 +48,7 @@ class IntentService {
     struct Open;
     using OpenList = std::vector<std::unique_ptr<Open>>;
 
+    bool must_wait(const Open &open) const;
     void prepare(Open &open);
     void prepare_known(Open &open);
     void go(Open &open);
@@ -70,6 +72,7 @@ class IntentService {
     stripe::Caller &caller_;
     OpenList open_;
     std::vector<Open *> queue_;
+    std::vector<Open *> waiting_; // for another change of the same object
     std::vector<Answer> answers_;
     std::vector<IntentOutcome> outcomes_;
     bool left_open_ = false;

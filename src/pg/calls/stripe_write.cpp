@@ -70,7 +70,8 @@ std::string_view bytes_of(const stripe::IntentDigest &digest) {
 // caller's too.
 IntentKey key_of(const Integration &integration, const StripeWrite &write) {
     IntentKey key;
-    key.request = stripe::request_digest(write.method, write.path, write.params);
+    key.request = write.same_as ? stripe::digest_of({"same", *write.same_as})
+                                : stripe::request_digest(write.method, write.path, write.params);
     if (write.caller_key) {
         check_caller_key(*write.caller_key);
         std::string account = account_of(integration);

@@ -14,6 +14,9 @@ struct StripeWrite {
     stripe::Params params;
     std::optional<std::string> caller_key; // the argument idempotency_key, unchecked
     const stripe::Kind *kind = nullptr;    // of the answered object; nullptr: not mirrored
+    // Calls of the operation with this text are the same one, whatever their parameters: who makes
+    // it with others while the first is under way, or its outcome is not known, gets its object.
+    std::optional<std::string> same_as;
     bool creates = true; // the object is new: its metadata name the write, so that one whose
                          // answer was lost is found again
 };
