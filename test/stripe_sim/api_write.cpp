@@ -199,6 +199,16 @@ void shape(Store &store, Kind kind, json_t *form) {
             json_object_del(form, std::string{extra}.c_str());
 }
 
+// Whether a member is asked for that is left out otherwise.
+bool expands_hidden(const KindInfo &kind, const json_t *expand) {
+    for (size_t i = 0; i < json_array_size(expand); ++i) {
+        const char *path = json_string_value(json_array_get(expand, i));
+        if (path != nullptr && kind.kind == Kind::checkout_session && path == kind.hidden)
+            return true;
+    }
+    return false;
+}
+
 // What /v1/invoices/{id}/{action} and the like make of the object; null for an unknown action.
 const char *action_fields(Kind kind, const std::string &action) {
     struct {
@@ -244,11 +254,13 @@ void Api::write(const Caller &caller, const Request &request, Response &response
     std::string key{request.header("idempotency-key")};
     if (request.method == "DELETE")
         return erase(store, kind, id, of->deletes, rng, request, response);
-    std::string written = write_object(store, kind, *route, parse_form(request.body), rng, key);
+    Json form = parse_form(request.body);
+    bool whole = expands_hidden(kind, json_object_get(form.get(), "expand"));
+    std::string written = write_object(store, kind, *route, std::move(form), rng, key);
     if (id.empty())
         made_.push_back({store.config().id, std::string{kind.name}, written, key});
     // The secret of an endpoint is shown once.
-    if (kind.kind == Kind::webhook_endpoint && id.empty())
+    if (whole || (kind.kind == Kind::webhook_endpoint && id.empty()))
         response.body = pretty(store.document(kind.kind, *store.find(kind.kind, written)).get());
     else
         store.append_text(response.body, kind.kind, *store.find(kind.kind, written));

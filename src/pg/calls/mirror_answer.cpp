@@ -7,6 +7,7 @@
 #include "pg/mirror/mirror_access.hpp"
 #include "pg/projects/projection.hpp"
 #include "pg/worker/wake.hpp"
+#include "sync/expanded_lists.hpp"
 
 namespace billstack::pg {
 
@@ -105,7 +106,7 @@ template <class Write> bool MirrorAnswer::write(Write &&write) {
             SpiMirrorStore &store = store_of(integration_);
             write(store, owner);
             if (store.take_refetches_asked()) {
-                wake_inbox_at_commit(); // its refetches too, and the rest is not looked through
+                wake_refetches_at_commit();
             }
         }
         subtransaction.commit();
@@ -146,12 +147,15 @@ void MirrorAnswer::take_object(const std::string &body, const sync::AsOf &as_of)
         if (object.deleted) {
             ask = !sync::apply_gone(store, kind_, object.id, sent_.version, as_of);
         } else {
-            std::unique_ptr<sync::FetchedPage> page = sync::read_object(kind_, body, as_of);
+            std::unique_ptr<sync::FetchedPage> page =
+                sync::read_expanded_object(kind_, body, as_of);
             ask = drop_incomplete_lists(*page);
             // asks itself where it is unclear
             (void)sync::apply_answer(store, *page, sent_, config::api_version());
         }
-        project_objects(target_of(integration_), owner, {{&kind_, {object.id}}});
+        if (object.deleted || !leads_nowhere(kind_, body)) {
+            project_objects(target_of(integration_), owner, {{&kind_, {object.id}}});
+        }
     });
     if (!written || ask) {
         ask_for(object.id);
@@ -193,7 +197,7 @@ void MirrorAnswer::ask_for_all(const std::vector<std::string> &ids) {
             LocalSetting patience("lock_timeout", patience_text().c_str());
             request_refetches(integration_.id, requests);
         }
-        wake_inbox_at_commit();
+        wake_refetches_at_commit();
         subtransaction.commit();
     } catch (const PgError &error) {
         if (ends_statement(error)) {

@@ -88,6 +88,16 @@ IntentKey key_of(const Integration &integration, const StripeWrite &write) {
     return key;
 }
 
+// The lists that Stripe leaves out otherwise: the mirror need not read the object again. No part of
+// what the key stands for.
+void expand_lists(const stripe::Kind &kind, StripeRequest &request) {
+    for (const stripe::ChildList &list : kind.children) {
+        if (!list.embedded && request.method == "POST") {
+            request.params.emplace_back("expand[]", list.field);
+        }
+    }
+}
+
 StripeRequest request_of(const Integration &integration, const StripeWrite &write,
                          const IntentKey &key) {
     StripeRequest request;
@@ -105,6 +115,7 @@ StripeRequest request_of(const Integration &integration, const StripeWrite &writ
     intent.caller = current_role_name();
     if (write.kind != nullptr) {
         intent.kind = write.kind->name;
+        expand_lists(*write.kind, request);
         if (write.creates) {
             request.params.emplace_back(stripe::intent_param, key.text);
         } else {

@@ -63,11 +63,20 @@ void append_project(stripe::Params &params, std::string_view prefix, const Proje
                         project.id);
 }
 
+std::optional<std::string> text_of(const json::Token &token) {
+    if (token.kind != json::TokenKind::string) {
+        return std::nullopt;
+    }
+    return token.escaped ? json::unescaped(token.text) : std::string(token.text);
+}
+
 // The session's URL and id, from Stripe's answer.
 json::Node answer_of(const StripeObject &session) {
-    json::Node body = json::Node::parse(session.body);
-    std::optional<std::string> url = body.text_at("url");
-    std::string status = body.text_at("status").value_or("");
+    static constexpr std::string_view paths[] = {"url", "status"};
+    std::array<json::Token, 2> found;
+    json::PathReader(paths).read(session.body, found);
+    std::optional<std::string> url = text_of(found[0]);
+    std::string status = text_of(found[1]).value_or("");
     if (!url && (status == "expired" || status == "complete")) { // a derived key makes another
         throw core::Error(core::Code::not_ready,
                           "the checkout page of this idempotency_key has ended",

@@ -320,6 +320,18 @@ void project_objects(const MirrorTarget &target, Oid owner, const TouchedObjects
     project_rows(target, mirror, objects, rows, invoices, known);
 }
 
+bool leads_nowhere(const stripe::Kind &kind, std::string_view body) {
+    if (kind.name != "checkout_session") {
+        return false;
+    }
+    static constexpr std::string_view paths[] = {"subscription", "payment_intent"};
+    std::array<json::Token, 2> found;
+    json::PathReader(paths).read(body, found);
+    return std::all_of(found.begin(), found.end(), [](const json::Token &token) {
+        return token.kind == json::TokenKind::null || token.kind == json::TokenKind::absent;
+    });
+}
+
 std::vector<ObjectRoute> object_routes(const MirrorTarget &target, Oid owner,
                                        const TouchedObjects &touched) {
     MirrorReader mirror = reader_of(target, owner);

@@ -30,6 +30,10 @@ void hold_links_alone(std::int32_t integration_id);
 void project_objects(const MirrorTarget &target, Oid owner, const TouchedObjects &touched,
                      const KnownBytes &known = {});
 
+// Whether nothing is made of an object with these bytes: a checkout session before its customer has
+// done anything. Spares project_objects().
+bool leads_nowhere(const stripe::Kind &kind, std::string_view body);
+
 // Where these objects belong by now; those that the mirror does not have are left out.
 std::vector<ObjectRoute> object_routes(const MirrorTarget &target, Oid owner,
                                        const TouchedObjects &touched);

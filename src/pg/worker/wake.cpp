@@ -10,6 +10,7 @@ bool registered = false;
 // Nesting level of the outermost (sub)transaction that asked for it; 0: nobody.
 int worker_wanted = 0;
 int inbox_wanted = 0;
+int refetches_wanted = 0;
 int launcher_wanted = 0;
 
 // At commit nothing may fail: a few stores under a spinlock and a latch.
@@ -30,6 +31,7 @@ void wake_now() noexcept {
             }
             entry->work_waiting = entry->work_waiting || worker_wanted != 0 || launcher_wanted != 0;
             entry->inbox_waiting = entry->inbox_waiting || inbox_wanted != 0;
+            entry->refetch_waiting = entry->refetch_waiting || refetches_wanted != 0;
             if (entry->worker_pid != 0) {
                 workers.add(entry->worker_procno);
             }
@@ -50,7 +52,8 @@ void wake_now() noexcept {
 
 void at_transaction_end(XactEvent event, void *) {
     if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_PREPARE) {
-        if (worker_wanted != 0 || inbox_wanted != 0 || launcher_wanted != 0) {
+        if (worker_wanted != 0 || inbox_wanted != 0 || refetches_wanted != 0 ||
+            launcher_wanted != 0) {
             wake_now();
         }
     } else if (event != XACT_EVENT_ABORT) {
@@ -58,6 +61,7 @@ void at_transaction_end(XactEvent event, void *) {
     }
     worker_wanted = 0;
     inbox_wanted = 0;
+    refetches_wanted = 0;
     launcher_wanted = 0;
 }
 
@@ -68,7 +72,7 @@ void at_subtransaction_end(SubXactEvent event, SubTransactionId, SubTransactionI
         return;
     }
     int level = GetCurrentTransactionNestLevel();
-    for (int *wanted : {&worker_wanted, &inbox_wanted, &launcher_wanted}) {
+    for (int *wanted : {&worker_wanted, &inbox_wanted, &refetches_wanted, &launcher_wanted}) {
         if (*wanted >= level) {
             *wanted = event == SUBXACT_EVENT_COMMIT_SUB ? level - 1 : 0;
         }
@@ -101,6 +105,10 @@ void wake_worker_at_commit() {
 
 void wake_inbox_at_commit() {
     want(inbox_wanted);
+}
+
+void wake_refetches_at_commit() {
+    want(refetches_wanted);
 }
 
 void wake_launcher_at_commit() {
