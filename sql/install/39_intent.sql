@@ -21,6 +21,7 @@ CREATE TABLE billstack_internal.intent (
     sends integer NOT NULL DEFAULT 1,
     round integer NOT NULL DEFAULT 0,
     caller name NOT NULL,
+    caller_key text,
     created_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
     sent_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
     last_sent_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),

@@ -1,6 +1,8 @@
 CREATE VIEW billstack.calls WITH (security_barrier = true) AS
 SELECT i.team, i.name AS integration, c.project_id AS project, c.operation, c.method, c.path, c.idempotency_key, c.state,
-       c.object_id, c.request_id, c.http_status, c.error, c.sends, c.caller, c.created_at, c.last_sent_at AS sent_at, c.finished_at
+       c.object_id, c.request_id, c.http_status, c.error, c.sends, c.caller, c.created_at, c.last_sent_at AS sent_at, c.finished_at, c.caller_key,
+       CASE WHEN c.round OPERATOR(pg_catalog.=) 0 THEN c.idempotency_key
+       ELSE pg_catalog.concat(c.idempotency_key, '-', c.round) END AS sent_key
   FROM billstack_internal.intent AS c
   JOIN billstack_internal.integration AS i ON i.id OPERATOR(pg_catalog.=) c.integration_id
  WHERE i.id OPERATOR(pg_catalog.=) ANY (SELECT v.id FROM billstack_internal.billed_integration AS v);

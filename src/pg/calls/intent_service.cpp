@@ -155,8 +155,14 @@ void IntentService::send_queued() {
     try {
         StoreTransaction transaction;
         bool recorded = outcomes_.empty() || try_alone([&] { store_outcomes(); }).empty();
+        bool single = batch.size() == 1 && outcomes_.empty(); // undone with the transaction
         for (Open *open : batch) {
-            std::string reason = try_alone([&] { prepare(*open); });
+            std::string reason;
+            if (single) {
+                prepare(*open);
+            } else {
+                reason = try_alone([&] { prepare(*open); });
+            }
             if (reason.empty()) {
                 ready.push_back(open);
             } else {

@@ -1,7 +1,8 @@
 // Writes to Stripe in the worker: each is recorded durably before it is sent, carried out also when
-// nobody waits any more, and its outcome recorded after the answer was handed over. One at a time
-// of the same key; who asks for it meanwhile gets the same answer. Changes of one object are made
-// one after the other, in the order they were asked for. States of one:
+// nobody waits any more, and its outcome recorded before the answer is handed over (unless a lock
+// is in the way). One at a time of the same key; who asks for it meanwhile gets the same answer.
+// Changes of one object are made one after the other, in the order they were asked for. States of
+// one:
 //
 //   queued --> sending --> reading ----> answered
 //    ^  \ \______|____________^   /
@@ -33,6 +34,7 @@ class IntentService {
 
     bool owns(stripe::CallId id) const;
     void on_result(stripe::CallResult result);
+    bool has_answers() const { return !answers_.empty(); }
     std::vector<Answer> take_answers() { return std::exchange(answers_, {}); }
 
     // Stores the outcomes that have come. False: somebody's lock, they wait.

@@ -14,8 +14,10 @@ RETURNING uses)"};
 
 constinit Statement insert_intent{R"(
 INSERT INTO billstack_internal.intent (integration_id, idempotency_key, operation, project_id, method,
-                                       path, digest, kind, creates, object_id, caller, caller_named, account)
-VALUES ($1, $2, $3, nullif($4, ''), $5, $6, $7, nullif($8, ''), $9, nullif($10, ''), $11::name, $12, nullif($13, ''))
+                                       path, digest, kind, creates, object_id, caller, caller_named, account,
+                                       caller_key)
+VALUES ($1, $2, $3, nullif($4, ''), $5, $6, $7, nullif($8, ''), $9, nullif($10, ''), $11::name, $12,
+        nullif($13, ''), nullif($14, ''))
 ON CONFLICT (idempotency_key) DO NOTHING
 RETURNING id, extract(epoch FROM created_at)::bigint)"};
 
@@ -127,7 +129,8 @@ IntentRow note_intent(const RequestIntent &intent, const std::string &key,
         {param(intent.integration_id), param(key), param(intent.operation),
          param(intent.project_id), param(call.method), param(call.path), param_bytes(intent.digest),
          param(intent.kind), param(intent.creates), param(intent.object_id), param(intent.caller),
-         param(intent.caller_named), param(known_account(call.account))});
+         param(intent.caller_named), param(known_account(call.account)),
+         param(intent.caller_key)});
     if (!made.empty()) {
         row.id = made.int64(0, 1);
         row.object_id = intent.object_id;

@@ -26,6 +26,18 @@ void check_caller_key(const std::string &key) {
     }
 }
 
+// No card number is stored, whatever it was meant for.
+std::string shown_key(std::string key) {
+    std::size_t digits = 0;
+    bool masked = json::holds_card_number(key);
+    for (auto at = key.rbegin(); masked && at != key.rend(); ++at) {
+        if (*at >= '0' && *at <= '9' && ++digits > 4) {
+            *at = '*';
+        }
+    }
+    return key;
+}
+
 // What a derived key begins with: a copy of the database makes others.
 std::string scope_of(const Integration &integration) {
     return std::to_string(integration.system_identifier) + "/" +
@@ -113,6 +125,7 @@ StripeRequest request_of(const Integration &integration, const StripeWrite &writ
     intent.caller_named = write.caller_key.has_value();
     intent.digest = bytes_of(key.request);
     intent.caller = current_role_name();
+    intent.caller_key = write.caller_key ? shown_key(*write.caller_key) : std::string();
     if (write.kind != nullptr) {
         intent.kind = write.kind->name;
         expand_lists(*write.kind, request);

@@ -35,6 +35,7 @@ std::optional<RequestIntent> read_intent(SlotReader &reader) {
     intent.object_id = reader.text();
     intent.digest = reader.text();
     intent.caller = reader.text();
+    intent.caller_key = reader.text();
     return intent;
 }
 

@@ -88,6 +88,7 @@ void fill(RequestSlot &slot, const StripeRequest &request) {
         writer.number(intent.integration_id).text(intent.operation).text(intent.project_id);
         writer.text(intent.kind).number(intent.creates ? 1 : 0).number(intent.caller_named ? 1 : 0);
         writer.text(intent.object_id).text(intent.digest).text(intent.caller);
+        writer.text(intent.caller_key);
     }
     writer.number(static_cast<std::int64_t>(request.params.size()));
     for (const auto &[name, value] : request.params) {

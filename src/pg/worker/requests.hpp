@@ -18,6 +18,7 @@ struct RequestIntent {
     std::string object_id;     // of a change
     std::string digest;        // of what the key stands for, 32 bytes
     std::string caller;        // role
+    std::string caller_key;    // as it is shown, "": derived
 };
 
 struct StripeRequest {

@@ -2,6 +2,7 @@
 
 #include "pg/access/api_key_store.hpp"
 #include "pg/access/key_uses.hpp"
+#include "pg/bridge/log.hpp"
 #include "pg/config.hpp"
 #include "pg/inbox/inbox_store.hpp"
 #include "pg/mirror/mirror_access.hpp"
@@ -135,6 +136,7 @@ bool Worker::leave_requested() {
 bool Worker::look_around() {
     look_wanted_ = false;
     next_look_ = clock_.mono() + look_interval;
+    set_lock_patience(LockPatience::alone);
     std::string version = installed_version();
     if (version.empty()) {
         SpinGuard guard(state_);
@@ -242,12 +244,7 @@ void Worker::work() {
     }
     refetches_->work();
     serve_callers();
-    if (intents_->has_outcomes() && (!outcomes_after_ || clock_.mono() >= *outcomes_after_)) {
-        outcomes_after_.reset();
-        if (!intents_->record()) {
-            outcomes_after_ = clock_.mono() + counters_pause;
-        }
-    }
+    record_outcomes();
     set_lock_patience(LockPatience::alone);
     reconcile_->work();
     if (reconcile_->take_refetches_asked()) {
@@ -324,6 +321,34 @@ void Worker::dispatch() {
             refetches_->on_result(std::move(result));
         } else {
             backfills_->on_result(std::move(result));
+        }
+    }
+    hand_over_writes();
+}
+
+void Worker::record_outcomes() {
+    if (!intents_->has_outcomes() || (outcomes_after_ && clock_.mono() < *outcomes_after_)) {
+        return;
+    }
+    outcomes_after_.reset();
+    if (!intents_->record()) {
+        outcomes_after_ = clock_.mono() + counters_pause;
+    }
+}
+
+// Who has the answer of a write finds its outcome in view calls. What keeps the outcome from being
+// recorded keeps nobody's answer.
+void Worker::hand_over_writes() {
+    if (intents_->has_answers() && intents_->has_outcomes() && version_fits_ && !resume_at_) {
+        set_lock_patience(LockPatience::beside_calls);
+        try {
+            record_outcomes();
+        } catch (const PgError &error) {
+            outcomes_after_ = clock_.mono() + counters_pause;
+            log(LOG, "billstack: outcomes of calls wait: " + short_text(error.what()));
+        } catch (const core::Error &error) {
+            outcomes_after_ = clock_.mono() + counters_pause;
+            log(LOG, "billstack: outcomes of calls wait: " + short_text(error.message));
         }
     }
     requests_->answer_writes();

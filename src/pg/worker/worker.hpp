@@ -23,6 +23,8 @@ class Worker {
   private:
     void connect_network();
     void dispatch();
+    void record_outcomes();
+    void hand_over_writes();
     void serve_callers();
     bool attend_database();
     bool stand_back(const std::string &reason);
