@@ -4,7 +4,18 @@ namespace billstack::pg {
 
 namespace {
 
+constexpr const char *pinned_path = "pg_catalog, pg_temp";
+
 std::uint64_t transactions_begun = 0;
+
+// The answer of extension_owner(): a catalogue without a cache. It holds for one transaction, and
+// there until the transaction itself has written something.
+struct KnownOwner {
+    LocalTransactionId transaction;
+    CommandId command;
+    Oid owner;
+};
+KnownOwner known_owner{InvalidLocalTransactionId, 0, InvalidOid};
 
 // Undoing failed: the process state is not worth continuing with.
 [[noreturn]] void end_process(const char *what) noexcept {
@@ -100,10 +111,13 @@ MemoryScope::~MemoryScope() {
 
 UserContext::UserContext(Oid role, Rights rights)
     : exceptions_(std::uncaught_exceptions()), settings_level_(NewGUCNestLevel()) {
-    call([] {
-        (void)set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION,
-                                GUC_ACTION_SAVE, true, 0, false);
-    });
+    // As a rule it is pinned already, by the SQL function or for the worker's session.
+    if (std::strcmp(namespace_search_path, pinned_path) != 0) {
+        call([] {
+            (void)set_config_option("search_path", pinned_path, PGC_USERSET, PGC_S_SESSION,
+                                    GUC_ACTION_SAVE, true, 0, false);
+        });
+    }
     GetUserIdAndSecContext(&role_, &flags_);
     int flags = flags_ | SECURITY_LOCAL_USERID_CHANGE;
     if (rights == Rights::restricted) {
@@ -154,6 +168,12 @@ TimeLimit::~TimeLimit() {
 }
 
 Oid extension_owner() {
+    LocalTransactionId transaction = own_local_transaction();
+    CommandId command = GetCurrentCommandId(false);
+    if (transaction != InvalidLocalTransactionId && known_owner.transaction == transaction &&
+        known_owner.command == command) {
+        return known_owner.owner;
+    }
     Oid owner = call([] {
         Relation relation = table_open(ExtensionRelationId, AccessShareLock);
         ScanKeyData key;
@@ -173,6 +193,7 @@ Oid extension_owner() {
     if (!OidIsValid(owner)) {
         throw core::Error(core::Code::not_ready, "extension \"billstack\" is not installed here");
     }
+    known_owner = {transaction, command, owner};
     return owner;
 }
 

@@ -129,8 +129,7 @@ IntentRow note_intent(const RequestIntent &intent, const std::string &key,
         {param(intent.integration_id), param(key), param(intent.operation),
          param(intent.project_id), param(call.method), param(call.path), param_bytes(intent.digest),
          param(intent.kind), param(intent.creates), param(intent.object_id), param(intent.caller),
-         param(intent.caller_named), param(known_account(call.account)),
-         param(intent.caller_key)});
+         param(intent.caller_named), param(known_account(call.account)), param(intent.caller_key)});
     if (!made.empty()) {
         row.id = made.int64(0, 1);
         row.object_id = intent.object_id;

@@ -310,12 +310,16 @@ bool Worker::stand_back(const std::string &reason) {
 void Worker::dispatch() {
     std::vector<stripe::CallResult> results;
     network_.caller().step(results);
+    // Callers first: a page takes its time to be taken apart.
+    std::vector<stripe::CallResult> others;
     for (stripe::CallResult &result : results) {
-        if (requests_->owns(result.id)) {
-            requests_->on_result(result);
-        } else if (intents_->owns(result.id)) {
-            intents_->on_result(std::move(result));
-        } else if (reconcile_->owns(result.id)) {
+        if (!take_callers_result(result)) {
+            others.push_back(std::move(result));
+        }
+    }
+    hand_over_writes();
+    for (stripe::CallResult &result : others) {
+        if (reconcile_->owns(result.id)) {
             reconcile_->on_result(std::move(result));
         } else if (refetches_->owns(result.id)) {
             refetches_->on_result(std::move(result));
@@ -323,7 +327,17 @@ void Worker::dispatch() {
             backfills_->on_result(std::move(result));
         }
     }
-    hand_over_writes();
+}
+
+bool Worker::take_callers_result(stripe::CallResult &result) {
+    if (requests_->owns(result.id)) {
+        requests_->on_result(result);
+    } else if (intents_->owns(result.id)) {
+        intents_->on_result(std::move(result));
+    } else {
+        return false;
+    }
+    return true;
 }
 
 void Worker::record_outcomes() {

@@ -23,6 +23,7 @@ class Worker {
   private:
     void connect_network();
     void dispatch();
+    bool take_callers_result(stripe::CallResult &result);
     void record_outcomes();
     void hand_over_writes();
     void serve_callers();

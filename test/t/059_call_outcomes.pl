@@ -8,7 +8,7 @@ use Billstack::Session;
 use Billstack::Simulator;
 use Test::More;
 
-my $sim = Billstack::Simulator->new(seed => 56, map { ($_ => 0) } qw(customers products prices subscriptions invoices charges));
+my $sim = Billstack::Simulator->new(seed => 59, map { ($_ => 0) } qw(customers products prices subscriptions invoices charges));
 my $node = Billstack::Node->make('outcomes', $sim);
 $node->connect_team('acme', $sim->key);
 $node->run_ends($node->start_backfill('acme'));
