@@ -19,6 +19,7 @@ CREATE TABLE billstack_internal.backfill_run (
 );
 CREATE UNIQUE INDEX backfill_run_open_key ON billstack_internal.backfill_run (integration_id)
     WHERE state IN ('queued', 'running');
+CREATE INDEX backfill_run_integration_idx ON billstack_internal.backfill_run (integration_id, id);
 REVOKE ALL ON billstack_internal.backfill_run FROM PUBLIC;
 COMMENT ON TABLE billstack_internal.backfill_run IS 'backfills: queued, running, done, failed, canceled; complete means all default kinds without a date limit, every_kind that kinds the key may not read are skipped, vanished_kinds those whose tables held rows before; error_code is an SQLSTATE';
 

@@ -60,7 +60,7 @@ SELECT r.id AS run_id, r.integration_id, g.object, g.synced, g.changed, g.starte
                            WHEN NOT p.begun THEN p.left_over OPERATOR(pg_catalog.*) d.density
                            WHEN d.density OPERATOR(pg_catalog.>) 0 THEN
                                 p.left_over OPERATOR(pg_catalog.*) (p.synced OPERATOR(pg_catalog.+) 100)
-                                OPERATOR(pg_catalog./) (p.covered OPERATOR(pg_catalog.+) 100 OPERATOR(pg_catalog./) d.density)
+                                OPERATOR(pg_catalog./) (p.covered OPERATOR(pg_catalog.+) (100 OPERATOR(pg_catalog./) d.density))
                            END AS rows_left
                  FROM billstack_internal.range_progress AS p
                 CROSS JOIN (SELECT pg_catalog.sum(o.synced) OPERATOR(pg_catalog./) NULLIF(pg_catalog.sum(o.covered), 0) AS density
@@ -85,10 +85,12 @@ SELECT i.team, i.name AS integration, p.object, p.state, p.synced, p.estimated_t
        p.started_at, p.finished_at, CASE WHEN p.state OPERATOR(pg_catalog.<>) 'done' THEN COALESCE(p.error, f.error) END AS error, p.run_id
   FROM billstack_internal.integration AS i
   CROSS JOIN LATERAL (
-       SELECT DISTINCT ON (q.object) q.*
-         FROM billstack_internal.object_progress AS q
-        WHERE q.integration_id OPERATOR(pg_catalog.=) i.id
-        ORDER BY q.object, q.run_id DESC) AS p
+       SELECT DISTINCT ON (o.object) o.object, r.id AS run_id
+         FROM billstack_internal.backfill_run AS r, pg_catalog.unnest(r.objects) AS o (object)
+        WHERE r.integration_id OPERATOR(pg_catalog.=) i.id
+        ORDER BY o.object, r.id DESC) AS n
+  JOIN billstack_internal.object_progress AS p
+    ON p.run_id OPERATOR(pg_catalog.=) n.run_id AND p.object OPERATOR(pg_catalog.=) n.object
   JOIN billstack_internal.backfill_run AS f ON f.id OPERATOR(pg_catalog.=) p.run_id
   CROSS JOIN LATERAL (
        SELECT CASE WHEN p.synced OPERATOR(pg_catalog.>) 0 THEN

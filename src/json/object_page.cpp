@@ -48,6 +48,15 @@ std::string_view trim(std::string_view raw) {
     return raw;
 }
 
+std::optional<std::int64_t> read_second(ondemand::value value) {
+    std::int64_t second = 0;
+    ondemand::json_type type = value.type();
+    bool whole =
+        type == ondemand::json_type::number && value.get_int64().get(second) == simdjson::SUCCESS;
+    return whole ? std::optional(second) : std::nullopt;
+}
+
+// Invoice items call it date. Objects that have both have created first.
 ObjectSpan read_span(ondemand::object object) {
     ObjectSpan span;
     bool has_id = false;
@@ -61,11 +70,9 @@ ObjectSpan read_span(ondemand::object object) {
             has_id = true;
         } else if (key == "created") {
             has_created = true;
-            std::int64_t created = 0;
-            ondemand::json_type type = field.value().type();
-            if (type == ondemand::json_type::number &&
-                field.value().get_int64().get(created) == simdjson::SUCCESS)
-                span.created = created;
+            span.created = read_second(field.value());
+        } else if (key == "date" && !has_created) {
+            span.created = read_second(field.value());
         }
         if (has_id && has_created)
             break;

@@ -20,7 +20,7 @@ int inbox_max_rows_value = 1000000;
 int inbox_retention_value = 35 * 24 * 60; // minutes
 char *master_key_file_value;
 int max_attempts_value = 12;
-int max_requests_value = 20;
+int max_requests_value = 100;
 char *public_url_value;
 int rate_limit_value = -1;
 int reconcile_after_value = 300000;
@@ -234,7 +234,7 @@ void define_settings() {
                          "Attempts before an event or a handler's call becomes a dead letter.",
                          &max_attempts_value, 12, 1, 1000, 0});
     define(NumberSetting{"billstack.max_requests", "Requests in flight per sync worker.",
-                         &max_requests_value, 20, 1, 100, 0});
+                         &max_requests_value, 100, 1, 200, 0});
     define(TextSetting{"billstack.public_url", "Front of the address that Stripe's webhooks call.",
                        &public_url_value, "", 0, check_public_url});
     define(NumberSetting{"billstack.rate_limit", "Requests per second and account; 0 for no limit.",

@@ -90,6 +90,7 @@ constexpr Column invoice_item_columns[] = {
     jsonb<"metadata">,
 };
 constexpr Index invoice_item_indexes[] = {
+    {"date", "date"},
     {"customer", "customer"},
     {"invoice", "invoice"},
 };

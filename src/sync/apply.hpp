@@ -82,6 +82,7 @@ struct ChildPage {
     json::ListPage page;
     std::vector<Row> rows; // into page
     AsOf as_of;
+    std::size_t bytes = 0; // of the answer
 };
 
 // The child lists found inside one object of a page.

@@ -260,13 +260,20 @@ bool has_column(const Kind &kind, std::string_view name) {
                        [&](const stripe::Column &column) { return column.name == name; });
 }
 
+std::string_view created_column(const Kind &kind) {
+    if (has_column(kind, "created")) {
+        return "created";
+    }
+    return kind.filters_by_created && has_column(kind, "date") ? "date" : "";
+}
+
 // The inner query is planned by itself, by the index over created: its rows are few.
 std::string rows_of_span_statement(std::string_view schema, const Kind &kind) {
     std::string rows = "WITH s AS MATERIALIZED (SELECT m.id FROM " + table_name(schema, kind) +
                        " AS m WHERE m._deleted_at IS NULL AND m._as_of OPERATOR(pg_catalog.<=) $3";
-    if (has_column(kind, "created")) {
-        rows += " AND m.created OPERATOR(pg_catalog.>=) $1 AND m.created "
-                "OPERATOR(pg_catalog.<=) $2";
+    if (const std::string created(created_column(kind)); !created.empty()) {
+        rows += " AND m." + created + " OPERATOR(pg_catalog.>=) $1 AND m." + created +
+                " OPERATOR(pg_catalog.<=) $2";
     }
     if (has_column(kind, "test_clock")) {
         rows += " AND m.test_clock IS NULL";

@@ -61,6 +61,9 @@ std::string rows_of_span_statement(std::string_view schema, const stripe::Kind &
 std::string any_row_statement(std::string_view schema, const stripe::Kind &kind);
 // Whether the kind's table has a column of that name.
 bool has_column(const stripe::Kind &kind, std::string_view name);
+// The column of the second that lists are ordered by, "" where a kind has none. Invoice items call
+// it date (docs.stripe.com/api/invoiceitems/object).
+std::string_view created_column(const stripe::Kind &kind);
 // $1 text id -> _raw as text.
 std::string stored_raw_statement(std::string_view schema, const stripe::Kind &kind);
 // $1 text[] ids, $2 and $3 timestamptz[] windows, $4 timestamptz[] _synced_at that was looked at,

@@ -1,6 +1,7 @@
 // How many bytes of pages are fetched and not yet written, over all walkers that share a budget. A
 // list page is asked for only while there is room; one at least is always on its way or to be
-// written, so nothing waits for ever.
+// written, so nothing waits for ever. The lists of a page's objects may be longer than all of it:
+// without room objects are written as soon as their own lists are complete.
 #pragma once
 #include "core/pure.hpp"
 

@@ -3,6 +3,7 @@
 #include "core/error.hpp"
 
 #include <algorithm>
+#include <set>
 
 namespace billstack::sync {
 
@@ -171,7 +172,13 @@ void RangeWalker::submit_list_page() {
 
 void RangeWalker::want_child_page(PendingPage &page, const stripe::ChildList &list,
                                   std::string parent_id, std::string after_id) {
-    wanted_.push_back({&page, &list, std::move(parent_id), std::move(after_id)});
+    Wanted wanted{&page, &list, std::move(parent_id), std::move(after_id)};
+    // The rest of a list before other lists of its page: what is complete can be written.
+    if (!wanted.after_id.empty() && !pages_.empty() && &page == pages_.front().get()) {
+        wanted_.push_front(std::move(wanted));
+    } else {
+        wanted_.push_back(std::move(wanted));
+    }
     ++page.open_calls;
 }
 
@@ -179,11 +186,10 @@ void RangeWalker::want_child_page(PendingPage &page, const stripe::ChildList &li
 // is what makes room.
 void RangeWalker::submit_child_pages() {
     while (!wanted_.empty() && static_cast<int>(calls_.size()) < options_.most_children) {
-        Wanted wanted = std::move(wanted_.front());
-        if (wanted.page != pages_.front().get() && !options_.budget->has_room()) {
-            wanted_.push_front(std::move(wanted));
+        if (wanted_.front().page != pages_.front().get() && !options_.budget->has_room()) {
             return;
         }
+        Wanted wanted = std::move(wanted_.front());
         wanted_.pop_front();
         submit_child_page(wanted);
     }
@@ -347,6 +353,7 @@ void RangeWalker::accept_child_page(const Purpose &purpose, stripe::CallResult &
         want_child_page(*purpose.page, *purpose.list, purpose.parent_id,
                         std::string(child->rows.back().id));
     }
+    child->bytes = bytes;
     purpose.page->bytes += bytes;
     has_read_ = true;
     purpose.page->fetched->more.push_back(std::move(child));
@@ -458,10 +465,54 @@ void RangeWalker::drop_unwritten() {
 
 PendingPage *RangeWalker::ready_page() {
     bool put_off = put_off_until_ && clock_.mono() < *put_off_until_;
-    if (pages_.empty() || pages_.front()->open_calls > 0 || put_off) {
+    if (pages_.empty() || put_off) {
         return nullptr;
     }
-    return pages_.front().get();
+    PendingPage *page = pages_.front().get();
+    bool complete = page->open_calls == 0 ||
+                    (!options_.budget->has_room() && complete_rows() > page->rows_written);
+    return complete ? page : nullptr;
+}
+
+std::size_t RangeWalker::complete_rows() const {
+    const PendingPage &page = *pages_.front();
+    std::set<std::string_view> open; // parents
+    for (const Wanted &wanted : wanted_) {
+        if (wanted.page == &page) {
+            open.insert(wanted.parent_id);
+        }
+    }
+    for (const auto &[id, purpose] : calls_) {
+        if (purpose.page == &page) {
+            open.insert(purpose.parent_id);
+        }
+    }
+    const std::vector<Row> &rows = page.fetched->rows;
+    auto first = std::find_if(rows.begin(), rows.end(),
+                              [&](const Row &row) { return open.contains(row.id); });
+    return static_cast<std::size_t>(first - rows.begin());
+}
+
+std::size_t RangeWalker::writable_rows(std::size_t most) const {
+    const PendingPage &page = *pages_.front();
+    if (page.open_calls == 0) {
+        return most;
+    }
+    std::size_t complete = complete_rows() - page.rows_written;
+    return most == 0 ? complete : std::min(most, complete);
+}
+
+// What was read for the rows that are written.
+void PendingPage::forget_written_children() {
+    std::set<std::string_view> ids;
+    for (std::size_t i = 0; i < rows_written; ++i) {
+        ids.insert(fetched->rows[i].id);
+    }
+    std::erase_if(fetched->more, [&](const std::unique_ptr<ChildPage> &child) {
+        bool written = ids.contains(child->parent_id);
+        bytes -= written ? child->bytes : 0;
+        return written;
+    });
 }
 
 RangePosition PendingPage::position_after(std::size_t rows) const {
@@ -476,10 +527,12 @@ void RangeWalker::part_written(std::size_t rows) {
     PendingPage &page = *pages_.front();
     page.rows_written += rows;
     written_ = page.position_after(page.rows_written);
+    page.forget_written_children();
     failures_ = 0;
     put_offs_ = 0;
     put_off_until_.reset();
     error_.clear();
+    settle();
 }
 
 void RangeWalker::page_written() {

@@ -48,6 +48,7 @@ struct PendingPage {
 
     // Where the range stands when so many of the rows are written, and not all.
     RangePosition position_after(std::size_t rows) const;
+    void forget_written_children();
 };
 
 struct WalkerOptions {
@@ -90,8 +91,11 @@ class RangeWalker {
     void advance(); // submits what may be submitted now
     bool owns(stripe::CallId id) const { return calls_.contains(id); }
     void on_result(stripe::CallResult result);
-    // The oldest page when it is complete, else nullptr.
+    // The oldest page when it is complete, else nullptr. Where the budget is spent it is also ready
+    // when only its first rows are complete.
     PendingPage *ready_page();
+    // How many rows of ready_page() may be written at once where `most` are wanted; 0: all.
+    std::size_t writable_rows(std::size_t most) const;
     void page_written();                 // of ready_page()
     void part_written(std::size_t rows); // the next rows of ready_page(), which has more
     // ready_page() cannot be written now; it is kept and ready again after a delay that grows from
@@ -139,6 +143,7 @@ class RangeWalker {
     void want_child_pages(PendingPage &added);
     void submit_child_page(const Wanted &wanted);
     void submit_child_pages();
+    std::size_t complete_rows() const; // of the oldest page, from its first on
     bool drop_older(FetchedPage &fetched) const;
     void note_sight(const FetchedPage &fetched);
     void settle(); // with the budget

@@ -57,6 +57,7 @@ planted schedule 'an input not in the schedule' 'touch sql/two.sql expected/two.
 planted schedule 'no expected result' 'rm expected/one.out'
 planted schedule 'an expected result without input' 'touch expected/three.out'
 planted schedule 'a scheduled test that does not exist' 'echo "test: four" >>test/regress.schedule'
+planted operator_precedence 'a sum before a product' 'echo "SELECT 1 OPERATOR(pg_catalog.+) 2 OPERATOR(pg_catalog.*) 3;" >>sql/install/10.sql'
 planted sql_parts 'OR REPLACE' 'sed -i "s/CREATE FUNCTION/CREATE OR REPLACE FUNCTION/" sql/install/10.sql'
 planted sql_parts 'IF NOT EXISTS' 'sed -i "s/CREATE TABLE/CREATE TABLE IF NOT EXISTS/" sql/install/10.sql'
 planted sql_parts 'no search_path' 'sed -i "s/SET search_path = pg_catalog, pg_temp//" sql/install/10.sql'

@@ -43,6 +43,16 @@ TEST(ObjectPage, reads_members_in_any_order_and_empty_lists) {
     EXPECT_TRUE(ListPage::parse(R"({"data":[],"has_more":false})").objects().empty());
 }
 
+TEST(ObjectPage, invoice_items_call_it_date) {
+    const ListPage page = ListPage::parse(
+        R"({"data":[{"id":"ii_1","date":1700000000,"amount":5},{"date":5,"created":7,"id":"po_1"},)"
+        R"({"created":8,"date":6,"id":"po_2"},{"id":"x","date":"2020-01-01"}],"has_more":false})");
+    EXPECT_EQ(page.objects()[0].created, 1700000000);
+    EXPECT_EQ(page.objects()[1].created, 7);
+    EXPECT_EQ(page.objects()[2].created, 8);
+    EXPECT_EQ(page.objects()[3].created, std::nullopt);
+}
+
 TEST(ObjectPage, odd_created_values_are_left_out) {
     for (const char *created : {"1.5", "\"1\"", "{}", "[1]", "true", "99999999999999999999"}) {
         std::string body =

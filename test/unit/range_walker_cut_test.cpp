@@ -171,6 +171,43 @@ TEST_F(PageBudgetTest, one_page_moves_however_small_the_budget) {
     EXPECT_EQ(budget->moving, 0);
 }
 
+TEST_F(PageBudgetTest, without_room_objects_are_written_as_soon_as_their_own_lists_are_here) {
+    budget->limit = 1;
+    start("tax_id");
+    go_on();
+    answer(1, 200,
+           list_of({object_of("cus_3", 3), object_of("cus_2", 2), object_of("cus_1", 1)}, false));
+    step();
+    RangeWalker &walker = *walkers["tax_id"];
+    ASSERT_EQ(transport.in_flight(), 3U);
+    answer(3, 200, list_of({object_of("txi_2", 2)}, false)); // of the second customer
+    step();
+    EXPECT_EQ(walker.ready_page(), nullptr);
+    const std::string first = list_of({object_of("txi_3", 3)}, true);
+    answer(2, 200, first);
+    step();
+    EXPECT_EQ(walker.ready_page(), nullptr); // its list goes on
+    answer(5, 200, list_of({object_of("txi_30", 2)}, false));
+    step();
+    ASSERT_NE(walker.ready_page(), nullptr);
+    EXPECT_EQ(walker.writable_rows(0), 2U);
+    EXPECT_EQ(walker.writable_rows(1), 1U);
+    const std::size_t held = budget->held;
+    walker.part_written(1);
+    EXPECT_LT(budget->held, held - first.size());
+    EXPECT_EQ(walker.position().cursor, "cus_3");
+    EXPECT_EQ(walker.writable_rows(0), 1U);
+    walker.part_written(1);
+    EXPECT_EQ(walker.ready_page(), nullptr);
+    answer(4, 200, list_of({}, false));
+    step();
+    ASSERT_NE(walker.ready_page(), nullptr);
+    EXPECT_EQ(walker.writable_rows(0), 0U); // all that is left
+    walker.page_written();
+    EXPECT_EQ(walker.state(), RangeWalker::State::done);
+    EXPECT_EQ(budget->held, 0U);
+}
+
 TEST_F(PageBudgetTest, room_comes_back_with_what_was_written) {
     start("customer");
     go_on();

@@ -98,6 +98,7 @@ void BackfillService::activate(OpenRun run) {
         options.walker.account =
             stripe::rate_account(run.account_id, run.livemode, options.walker.key->view());
         options.walker.timeout = core::Milliseconds(config::http_timeout_ms());
+        options.walker.budget = page_budget_;
         stripe::RateLimits limits = stripe::limits_of(
             {options.walker.account, {}}, config::rate_limit(), config::endpoint_rate_limit());
         options.total_rate = limits.account;
@@ -167,7 +168,7 @@ void BackfillService::on_result(stripe::CallResult result) {
     }
 }
 
-void BackfillService::work(std::size_t most_rows) {
+void BackfillService::work(std::size_t most_rows, const std::function<void()> &between) {
     most_rows_ = most_rows;
     ++turn_;
     renew_claims();
@@ -183,6 +184,7 @@ void BackfillService::work(std::size_t most_rows) {
             }
             pause(*active, error.what());
         }
+        between();
     }
     if (std::any_of(runs_.begin(), runs_.end(), [](const auto &active) { return active->gone; })) {
         forget_gone();
@@ -384,7 +386,7 @@ void BackfillService::write_in_transaction(Active &active, sync::RangeWalker &wa
     bool rest = true;
     bool moved = false;
     {
-        sync::PagePart part(*walker.ready_page(), most_rows_);
+        sync::PagePart part(*walker.ready_page(), walker.writable_rows(most_rows_));
         StoreTransaction transaction;
         active.gone = !lock_open_run(active.run.id);
         if (active.gone) {

@@ -25,8 +25,8 @@ class BackfillService {
     bool owns(stripe::CallId id) const;
     void on_result(stripe::CallResult result);
     // Lets runs submit calls, writes at most one page a run, ends finished runs. most_rows: of a
-    // page at once, 0: all.
-    void work(std::size_t most_rows);
+    // page at once, 0: all. between: called after each run, for who waits meanwhile.
+    void work(std::size_t most_rows, const std::function<void()> &between);
     // Something can be done without waiting for anything.
     bool busy() const;
     std::optional<core::MonoTime> next_retry() const;
@@ -93,6 +93,8 @@ class BackfillService {
     std::vector<std::unique_ptr<Active>> runs_;
     std::size_t turn_ = 0; // the run that comes first
     std::size_t most_rows_ = 0;
+    // Of all runs: what is fetched and not written.
+    std::shared_ptr<sync::PageBudget> page_budget_ = std::make_shared<sync::PageBudget>();
     std::optional<core::MonoTime> refresh_at_;
 };
 

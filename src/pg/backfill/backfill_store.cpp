@@ -48,7 +48,7 @@ constinit Statement move_range{R"(
 UPDATE billstack_internal.backfill_range
    SET cursor = nullif($4, ''), cursor_created = $5, created_lte = $6,
        synced = synced + $7, changed = changed + $8,
-       newest_created = coalesce(newest_created, $9), edge_ids = $11,
+       newest_created = coalesce(newest_created, $9), edge_ids = CASE WHEN NOT $10 THEN $11 END,
        state = CASE WHEN $10 THEN 'done' ELSE 'open' END,
        started_at = coalesce(started_at, clock_timestamp()),
        finished_at = CASE WHEN $10 THEN clock_timestamp() END,
@@ -94,6 +94,18 @@ INSERT INTO billstack_internal.backfill_run
        (integration_id, objects, created_after, complete, requested_by, every_kind)
 VALUES ($1, $2, $3, $4, $5::name, $6)
 ON CONFLICT (integration_id) WHERE state IN ('queued', 'running') DO NOTHING RETURNING id)"};
+
+// The newest of each kind stays, however old: sync_progress shows it.
+constinit Statement purge_runs{R"(
+DELETE FROM billstack_internal.backfill_run AS r
+ WHERE r.integration_id = $1 AND r.finished_at < clock_timestamp() - interval '30 days'
+   AND NOT EXISTS (
+       SELECT FROM unnest(r.objects) AS o (object)
+        WHERE NOT EXISTS (
+              SELECT FROM billstack_internal.backfill_run AS n
+               WHERE n.integration_id = r.integration_id AND n.id > r.id
+                 AND o.object = ANY (n.objects)))
+)"};
 
 constinit Statement open_run_of{R"(
 SELECT id FROM billstack_internal.backfill_run
@@ -249,7 +261,11 @@ std::optional<std::int64_t> insert_run(std::int32_t integration_id,
     Rows rows =
         new_run.run({param(integration_id), param_text_array(objects), param_time(created_after),
                      param(complete), param(requested_by), param(every_kind)});
-    return rows.empty() ? std::nullopt : std::optional(rows.int64(0, 1));
+    if (rows.empty()) {
+        return std::nullopt;
+    }
+    purge_runs.run({param(integration_id)});
+    return rows.int64(0, 1);
 }
 
 std::optional<std::int64_t> find_open_run(std::int32_t integration_id) {

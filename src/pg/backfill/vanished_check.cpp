@@ -63,7 +63,7 @@ sync::VanishedScan &VanishedCheck::scan_of(const sync::RangeWalker &walker) {
         }
         found = scans_
                     .emplace(std::pair(&kind, walker.range_no()),
-                             sync::VanishedScan(sync::has_column(kind, "created"),
+                             sync::VanishedScan(!sync::created_column(kind).empty(),
                                                 walker.position(), std::move(edge)))
                     .first;
     }

@@ -89,7 +89,7 @@ void BackfillWorker::attend_runs() {
             next_look_ = clock_.mono() + look_interval;
             backfills_->refresh();
         }
-        backfills_->work(0);
+        backfills_->work(0, [] {});
         if (backfills_->take_refetches_asked()) {
             Colleagues(state_, database_, number_).wake_for_refetches();
         }

@@ -237,8 +237,7 @@ void Worker::work() {
     if (backfills_->refresh_due()) {
         backfills_->refresh();
     }
-    backfills_->work(calls ? most_rows_beside_calls : 0);
-    serve_callers();
+    backfills_->work(calls ? most_rows_beside_calls : 0, [this] { serve_callers(); });
     if (backfills_->take_refetches_asked()) {
         refetches_->wake();
     }
