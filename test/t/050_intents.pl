@@ -1,6 +1,7 @@
-# One intent, one Stripe object: writes under faults at Stripe (cut before and after the effect, errors that are
-# stored, keys in use, locks), callers that roll back, are cancelled or terminated, processes that are killed, and a
-# day that passes in between. Each write is repeated until it is committed. In the end Stripe has as many objects as
+# One intent, one Stripe object: products, customers, pages of checkouts, refunds and ends of subscriptions under faults
+# at Stripe (cut before and after the effect, errors that are stored, keys in use, locks), callers that roll back, are
+# cancelled or terminated, processes that are killed, and a day that passes in between. Each write is repeated until it
+# is committed, a customer under another name each time. In the end Stripe has as many objects as
 # there are intents that are done, none twice, none that no intent knows of. BILLSTACK_LONG makes 2,000 writes
 # instead of 200 (BILLSTACK_WRITES: as many as it says); BILLSTACK_SEED repeats a run's choices.
 use strict;
@@ -28,9 +29,28 @@ $node->connect_team('acme', $sim->key);
 $node->run_ends($node->start_backfill('acme'));
 $node->sql(q{
 	SELECT billstack.create_project('acme', 'Shop', id => 'proj_shop');
+	SELECT billstack.create_customer('proj_shop', 'ann@example.com');
+	SELECT billstack.create_price('proj_shop', billstack.create_product('proj_shop', 'Gold') #>> '{product,id}', 2000, 'usd', 'month');
 	CREATE SCHEMA seen;
 	CREATE TABLE seen.made (n integer PRIMARY KEY, id text);
 	CREATE TABLE seen.unread (n integer)});
+
+my ($ann, $cus, $price) = split /\|/, $node->sql(q{SELECT c.id, c.stripe_customer_id, p.id FROM billstack_internal.project_customer AS c, billstack_internal.project_price AS p});
+# What is paid back and what is ended: of each write its own.
+my @kinds = qw(product customer checkout_session refund subscription);
+sub kind_of { my ($n) = @_; return $kinds[$n % @kinds]; }
+for my $n (1 .. $writes)
+{
+	$sim->make('charge', 1, events => \0, fields => { id => "ch_$n", customer => $cus, amount => 100000, amount_captured => 100000, amount_refunded => 0,
+		captured => \1, refunded => \0, paid => \1, currency => 'usd', status => 'succeeded', payment_intent => undef, invoice => undef }) if kind_of($n) eq 'refund';
+	$sim->make('subscription', 1, events => \0, fields => { id => "sub_$n", customer => $cus, status => 'active', ended_at => undef, canceled_at => undef,
+		metadata => { project_id => 'proj_shop' } }) if kind_of($n) eq 'subscription';
+}
+$node->run_ends($node->start_backfill('acme', objects => [qw(charge subscription)]));
+my %payment = map { /^ch_(\d+)\|(.*)/ } split /\n/, $node->sql(q{SELECT stripe_charge_id, id FROM billstack_internal.project_payment});
+my %subscription = map { /^sub_(\d+)\|(.*)/ } split /\n/, $node->sql(q{SELECT stripe_subscription_id, id FROM billstack_internal.project_subscription});
+cmp_ok(keys(%payment), '==', scalar(grep { kind_of($_) eq 'refund' } 1 .. $writes), 'there are payments to give back');
+cmp_ok(keys(%subscription), '==', scalar(grep { kind_of($_) eq 'subscription' } 1 .. $writes), 'and subscriptions to end');
 
 sub product { my ($n) = @_; return qq{billstack.create_product('proj_shop', 'Product $n')}; }
 sub intents { my ($where) = @_; return $node->sql("SELECT count(*) FROM billstack.calls WHERE $where"); }
@@ -42,6 +62,20 @@ sub at_stripe
 {
 	my %ids;
 	push @{ $ids{ $_->{name} } }, $_->{id} for $sim->objects('product');
+	return \%ids;
+}
+
+# The same of the numbered writes of all kinds, by number.
+sub numbered
+{
+	my %number = (product => sub { $_[0]{name} =~ /^Product (\d+)$/ }, customer => sub { ($_[0]{email} // '') =~ /^n(\d+)@/ },
+		checkout_session => sub { $_[0]{success_url} =~ /n=(\d+)$/ }, refund => sub { $_[0]{amount} =~ /^(\d+)$/ },
+		subscription => sub { $_[0]{status} eq 'canceled' && $_[0]{id} =~ /^sub_(\d+)$/ });
+	my %ids;
+	for my $kind (@kinds)
+	{
+		for my $object ($sim->objects($kind)) { push @{ $ids{$_} }, $object->{id} for $number{$kind}->($object); }
+	}
 	return \%ids;
 }
 
@@ -149,12 +183,27 @@ for my $level ('READ COMMITTED', 'REPEATABLE READ', 'SERIALIZABLE')
 
 # --- a client -----------------------------------------------------------------------------------------------
 
+# The call of one write, where its answer p has the object's id, and the table of the mirror it is to be in.
+sub write_of
+{
+	my ($n) = @_;
+	my $kind = kind_of($n);
+	return (product($n), q{'product'->>'stripeProductId'}, 'products') if $kind eq 'product';
+	return ("billstack.create_customer('proj_shop', 'n$n\@example.com', 'Try " . int(rand 1e6) . "')", q{'customer'->>'stripeCustomerId'}, 'customers') if $kind eq 'customer';
+	return ("billstack.create_checkout('proj_shop', '$ann', '$price', 'https://shop.example/?n=$n', 'https://shop.example/')", q{>'sessionId'}, 'checkout_sessions')
+	  if $kind eq 'checkout_session';
+	my $own_key = $n % 2 ? ", idempotency_key => 'ticket-$n'" : '';
+	return ("billstack.create_refund('proj_shop', '$payment{$n}', $n$own_key)", q{'refund'->>'id'}, 'refunds') if $kind eq 'refund';
+	return ("billstack.cancel_subscription('proj_shop', '$subscription{$n}')", q{'subscription'->>'stripeSubscriptionId'}, 'subscriptions');
+}
+
 # The whole of one write; what the client knows of it is what its transaction has left.
 sub transaction
 {
 	my ($n) = @_;
-	return qq{BEGIN; INSERT INTO seen.made VALUES ($n); UPDATE seen.made SET id = p->'product'->>'stripeProductId' FROM } . product($n) . qq{ AS p WHERE n = $n;
-		INSERT INTO seen.unread SELECT n FROM seen.made WHERE n = $n AND id NOT IN (SELECT id FROM stripe_team_acme.products)};
+	my ($call, $id, $there) = write_of($n);
+	return qq{BEGIN; INSERT INTO seen.made VALUES ($n); UPDATE seen.made SET id = p->$id FROM $call AS p WHERE n = $n;
+		INSERT INTO seen.unread SELECT n FROM seen.made WHERE n = $n AND id NOT IN (SELECT id FROM stripe_team_acme.$there)};
 }
 
 # One attempt; true when the session is of no use any more.
@@ -175,7 +224,7 @@ sub attempt
 	if ($answer->{sqlstate})
 	{
 		# 57014 is ours, 55000 of a worker that has just gone, 23505 of a session that was lost after its commit.
-		append_to_file("$folder/errors", "$answer->{sqlstate} $answer->{message}\n") if $answer->{sqlstate} !~ /^(?:57|BS503|BS429|55000|23505)/;
+		append_to_file("$folder/errors", "$answer->{sqlstate} $answer->{message} " . ($answer->{detail} // q{}) . "\n") if $answer->{sqlstate} !~ /^(?:57|BS503|BS429|55000|23505)/;
 		$session->start('ROLLBACK');
 		return 1 if $session->answer(300)->{closed};
 	}
@@ -249,21 +298,24 @@ sub run_clients
 # --- many, under faults ----------------------------------------------------------------------------------------
 
 $SIG{PIPE} = 'IGNORE';
-my $create = { method => 'POST', path => '^/v1/products$' };
-my @faults = map { { match => $create, probability => $_->[0], action => $_->[1] } } (
+my @matches = ({ method => 'POST', path => '^/v1/(?:products|customers|refunds|checkout/sessions)$' }, { method => 'DELETE', path => '^/v1/subscriptions/' });
+my @faults = map { my ($share, $action) = @$_; map { { match => $_, probability => $share, action => $action } } @matches } (
 	[ 0.06, { cut => 'request' } ], [ 0.06, { cut => 'before' } ], [ 0.03, { status => 500, stored => \1, effect => \1 } ],
 	[ 0.03, { status => 500, stored => \1 } ], [ 0.04, { status => 409 } ],
 	[ 0.04, { status => 429, code => 'lock_timeout', no_request_id => \1 } ], [ 0.03, { random => \1 } ]);
 my $from = time;
 $sim->faults(@faults);
 my $killed = run_clients(0, int($kills / 2), 1 .. $writes / 2);
-$sim->faults({ match => { path => '^/v1/products' }, action => { status => 503 } });
+$sim->faults({ match => { path => '^/v1/' }, action => { status => 503 } });
 my $yesterday = $node->sql('SELECT count(*) FROM seen.made');
 my $open = intents(q{state <> 'done'});
 
 # A day and an hour pass: all that is there is so much older, and Stripe has forgotten the keys.
 $sim->forget_keys;
-$sim->patch('product', $_->{id}, { created => $_->{created} - $day }) for $sim->objects('product');
+for my $kind (grep { $_ ne 'subscription' } @kinds)
+{
+	$sim->patch($kind, $_->{id}, { created => $_->{created} - $day }) for $sim->objects($kind);
+}
 $node->sql("UPDATE billstack_internal.intent SET created_at = created_at - interval '$day s', sent_at = sent_at - interval '$day s',
 	last_sent_at = last_sent_at - interval '$day s'");
 $sim->faults(@faults);
@@ -277,14 +329,18 @@ $sim->faults;
 Billstack::Node->wait_until(sub { eval { $node->worker_pid } });
 ok(!-e "$folder/errors", 'no client saw another error than was to be seen') or diag slurp_file("$folder/errors");
 is($node->sql('SELECT count(*) FROM seen.made'), $writes, "all $writes writes are committed");
-is($node->sql('SELECT count(*) FROM seen.unread'), 0, 'each was in the mirror before its call returned');
+is($node->sql(q{SELECT coalesce(string_agg(n::text, ' ' ORDER BY n), '') FROM seen.unread}), '', 'each was in the mirror before its call returned');
 reconciled('no outcome stays unknown');
-my $there = at_stripe();
-my @numbered = grep { /^Product \d+$/ } keys %$there;
-is(scalar @numbered, $writes, "seed $seed: one object a write");
-is(scalar(grep { @{ $there->{$_} } > 1 } @numbered), 0, '0 duplicates');
+# Another read of the same second may leave open which one is newer; then it is read once more.
+$node->comes_true(q{SELECT NOT EXISTS (SELECT FROM seen.made AS m JOIN stripe_team_acme.subscriptions AS s ON s.id = m.id WHERE s.status <> 'canceled')}, 'what was ended is so in the mirror');
+my $there = numbered();
+is(scalar(keys %$there), $writes, "seed $seed: one object a write");
+my @doubled = grep { @{ $there->{$_} } > 1 } sort keys %$there;
+is(scalar @doubled, 0, '0 duplicates') or diag join ', ', map { kind_of($_) . " $_" } @doubled;
+is($node->sql('SELECT count(*) FROM seen.made'), scalar(grep { my ($n, $id) = split /\|/; $there->{$n}[0] eq $id } split /\n/, $node->sql('SELECT n, id FROM seen.made')),
+	'and each caller knows its own');
 my %known = map { ($_ => 1) } split /\n/, $node->sql(q{SELECT object_id FROM billstack.calls WHERE state = 'done'});
-my @orphans = grep { !$known{$_} } map { @{ $there->{$_} } } @numbered;
+my @orphans = grep { !$known{$_} } map { @$_ } values %$there;
 is(scalar @orphans, 0, '0 orphans: an intent knows each object') or diag "@orphans";
 is($node->sql(q{SELECT count(*) FROM billstack.calls WHERE state = 'done' AND object_id IN (SELECT id FROM seen.made)}), $writes,
 	'objects at Stripe, intents that are done and what the callers were told are the same');
@@ -296,7 +352,7 @@ $node->sql(q{
 	UPDATE billstack_internal.intent SET created_at = created_at - interval '31 days' WHERE id % 2 = 0;
 	UPDATE billstack_internal.intent_count SET used_at = used_at - interval '32 days' WHERE get_byte(digest, 0) < 128});
 $node->restart;
-$node->comes_true(q{SELECT NOT EXISTS (SELECT FROM billstack_internal.intent WHERE created_at < now() - interval '30 days')
+$node->comes_true(q{SELECT NOT EXISTS (SELECT FROM billstack_internal.intent WHERE created_at < now() - interval '30 days' AND NOT caller_named)
 	AND NOT EXISTS (SELECT FROM billstack_internal.intent_count WHERE used_at < now() - interval '31 days')}, 'records are kept for thirty days');
 cmp_ok($node->sql('SELECT count(*) FROM billstack_internal.intent'), '>', $writes / 3, 'and no less');
 

@@ -355,8 +355,9 @@ void IntentService::on_result(stripe::CallResult result) {
 
 void IntentService::on_sent(Open &open, stripe::CallResult result) {
     bool repeated = open.unresolved || result.attempts > 1;
-    // The first attempt has ended the object; or it was gone before, then the read says so.
-    if (open.call.method == "DELETE" && repeated && is_missing(result) && open.readable() &&
+    // An earlier attempt has ended the object: of another round, for a DELETE has no key, or one that
+    // libcurl repeated by itself, on another connection. Or it was gone before, then the read says so.
+    if (open.call.method == "DELETE" && is_missing(result) && open.readable() &&
         !open.row.object_id.empty()) {
         open.written = std::move(result);
         read(open);
@@ -404,7 +405,7 @@ void IntentService::on_read(Open &open, stripe::CallResult result) {
     bool gone = is_missing(result) ||
                 (read && (look_at_object(result.body).deleted || is_over(*open.kind, result.body)));
     bool write_refused = open.written && open.written->status != CallStatus::ok;
-    if (write_refused) { // a repeated DELETE
+    if (write_refused) { // a DELETE
         note(open, read ? IntentState::done : IntentState::refused, *open.written);
         answer(open, {read ? std::move(result) : std::move(*open.written)});
     } else if (gone && open.intent.creates && !open.intent.caller_named && !open.row.is_new &&
