@@ -32,6 +32,8 @@ SELECT 'ps_' || s.id, s.integration, 'sub_' || s.id, s.project, 'pc_' || s.custo
     ('d', :one, 'proj_p', 'past_due', '{price_one}', 'past_due', false), ('c', :one, 'proj_p', 'canceled', '{price_one}', 'canceled', false),
     ('b1', :one, 'proj_p', 'both', '{price_one}', 'canceled', false), ('b2', :one, 'proj_p', 'both', '{price_one}', 'active', false),
     ('s', :one, 'proj_p', 'stale', '{price_one}', 'active', true), ('q', :one, 'proj_q', 'of_q', '{price_one}', 'active', false),
+    ('g', :one, 'proj_p', 'gone', '{price_one,price_two}', 'active', false), ('x', :one, 'proj_p', 'of_q', '{price_one}', 'active', false),
+    ('u', :one, 'proj_p', 'unknown', '{price_one}', 'active', false),
     ('f', :two, 'proj_f', 'of_f', '{price_one}', 'active', false)) AS s (id, integration, project, customer, prices, status, stale);
 INSERT INTO billstack_internal.project_entitlement (integration_id, stripe_entitlement_id, stripe_customer_id, lookup_key)
 SELECT :one, 'ent_' || c, 'cus_' || c, 'export' FROM unnest(ARRAY['active', 'stale', 'gone', 'of_q']) AS c UNION ALL SELECT :two, 'ent_none', 'cus_none', 'export';
@@ -57,6 +59,9 @@ SELECT price, billstack.has_active_subscription('proj_p', 'pc_active', price), b
 SELECT billstack.has_active_subscription(NULL, 'pc_active'), billstack.has_active_subscription('proj_p', NULL), billstack.has_active_subscription(NULL, NULL, NULL),
        billstack.has_active_subscription('', 'pc_active'), billstack.has_active_subscription(repeat('x', 1000), 'pc_active'), billstack.has_active_subscription('proj_p', repeat('x', 100000)),
        billstack.has_active_subscription('proj_x', 'pc_active'), billstack.has_active_subscription('proj_q', 'pc_active');
+-- a customer that was deleted, of another project, or that nobody knows has none, whatever its subscriptions say
+SELECT customer, billstack.has_active_subscription('proj_p', customer), billstack.has_active_subscription('proj_p', customer, 'pri_one'), billstack.has_active_subscription('proj_p', customer, 'pri_two')
+  FROM unnest(ARRAY['pc_active', 'pc_gone', 'pc_of_q', 'pc_unknown']) AS customer;
 SELECT billstack.has_feature(NULL, 'pc_active', 'export'), billstack.has_feature('proj_p', NULL, 'export'), billstack.has_feature('proj_p', 'pc_active', NULL),
        billstack.has_feature('proj_p', 'pc_active', 'import'), billstack.has_feature('proj_loose', 'pc_active', 'export'), billstack.has_feature('proj_q', 'pc_active', 'export'),
        billstack.has_feature('proj_q', 'pc_of_q', 'export'), billstack.has_feature('proj_p', 'pc_none', 'export');
@@ -87,6 +92,7 @@ BEGIN;
 SELECT billstack.has_active_subscription('proj_p', 'pc_canceled'), billstack.has_active_subscription('proj_later', 'pc_later');
 UPDATE billstack_internal.project_subscription SET status = 'active' WHERE id = 'ps_c';
 INSERT INTO billstack_internal.project (id, team, name, integration_id) VALUES ('proj_later', 'paid', 'later', :one);
+INSERT INTO billstack_internal.project_customer (id, project_id, email, stripe_customer_id, link) VALUES ('pc_later', 'proj_later', 'later@example.com', 'cus_later', 'created');
 UPDATE billstack_internal.project_subscription SET project_id = 'proj_later', customer_id = 'pc_later' WHERE id = 'ps_d';
 UPDATE billstack_internal.project_subscription SET status = 'trialing' WHERE id = 'ps_d';
 SELECT billstack.has_active_subscription('proj_p', 'pc_canceled'), billstack.has_active_subscription('proj_later', 'pc_later');

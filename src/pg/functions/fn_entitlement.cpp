@@ -1,5 +1,5 @@
 // has_active_subscription and has_feature: asked once a row in the policies of applications, so
-// they read two or three index entries and open no SPI. Who may ask is decided once a snapshot.
+// they read three or four index entries and open no SPI. Who may ask is decided once a snapshot.
 #include "pg/access/principal.hpp"
 #include "pg/access/team_access.hpp"
 #include "pg/bridge/datum.hpp"
@@ -93,6 +93,19 @@ const Decision *may_ask(std::string_view project, Snapshot snapshot) {
     return kept.allowed ? &kept : nullptr;
 }
 
+// --- customers ----------------------------------------------------------------------------------
+
+// Of customer_by_id: in the project, not deleted, and of the account that the project stands on.
+bool is_customer(const IndexRow &row, std::string_view project) {
+    return row.text_is(0, project) && !row.boolean(2) && row.is_null(3);
+}
+
+bool has_customer(std::string_view project, Datum customer, Snapshot snapshot) {
+    IndexKey key{customer, F_TEXTEQ};
+    return customer_by_id.find(&key, 1, snapshot,
+                               [&](const IndexRow &row) { return is_customer(row, project); });
+}
+
 // --- subscriptions ------------------------------------------------------------------------------
 
 // active and trialing: what the subscription lists call active. In the project, and with Stripe ids
@@ -164,7 +177,7 @@ bool has_entitlement(std::int32_t integration_id, std::string_view project, Datu
     bool found = customer_by_id.find(&key, 1, snapshot, [&](const IndexRow &row) {
         bool null = true;
         Datum id = row.value(1, null);
-        if (null || !row.text_is(0, project) || row.boolean(2) || !row.is_null(3)) {
+        if (null || !is_customer(row, project)) {
             return false;
         }
         stripe_customer = PointerGetDatum(PG_DETOAST_DATUM_COPY(id));
@@ -202,11 +215,15 @@ BILLSTACK_SQL_FUNCTION(billstack_has_active_subscription) {
         return BoolGetDatum(false);
     }
     Datum customer = args.value(1, "customer_id");
+    bool subscribed = false;
     if (args.is_null(2)) {
-        return BoolGetDatum(has_subscription(project, customer, std::nullopt, {}, snapshot));
+        subscribed = has_subscription(project, customer, std::nullopt, {}, snapshot);
+    } else {
+        Datum price = args.value(2, "price_id");
+        subscribed = has_subscription(project, customer, price, view_of(price), snapshot);
     }
-    Datum price = args.value(2, "price_id");
-    return BoolGetDatum(has_subscription(project, customer, price, view_of(price), snapshot));
+    // Last, for most rows of a table end before.
+    return BoolGetDatum(subscribed && has_customer(project, customer, snapshot));
 }
 
 BILLSTACK_SQL_FUNCTION(billstack_has_feature) {
