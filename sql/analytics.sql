@@ -58,6 +58,10 @@ INSERT INTO billstack_internal.project_customer (id, project_id, email, stripe_c
     ('pc_4', 'proj_usd', 'four@example.com', 'cus_4', 'created', now() - interval '300 days', now() - interval '9 days'),
     ('pc_5', 'proj_usd', 'five@example.com', 'cus_5', 'created', now(), NULL),
     ('pc_6', 'proj_jpy', 'one@example.com', 'cus_6', 'created', now(), NULL);
+-- of another account: neither made nor gone
+INSERT INTO billstack_internal.project_customer (id, project_id, email, stripe_customer_id, link, created_at, deleted_at, stale) VALUES
+    ('pc_s1', 'proj_usd', 's1@example.com', 'cus_s1', 'created', now() - interval '20 days', NULL, true),
+    ('pc_s2', 'proj_usd', 's2@example.com', 'cus_s2', 'created', now() - interval '300 days', now() - interval '12 days', true);
 -- usd: 1000 + 2500.5 + 333.3333 = 3833.8333, without the trial 3500.5. Thirty days ago there were a, b, e, f, g, m; g has ended: 1 of 6.
 SELECT billstack.analytics('proj_usd') - 'customerGrowth';
 -- In 45 days h and g of a, e, f, g, h.
@@ -103,6 +107,24 @@ INSERT INTO billstack_internal.project_payment (id, integration_id, stripe_payme
 SELECT stripe_customer_id, health, last_payment_status, evidence #- '{lastInvoice,createdAt}' #- '{lastPayment,createdAt}', last_event_at IS NOT NULL
   FROM billstack.billing_health WHERE team = 'figures' AND stripe_customer_id ~ '^cus_[a-w]' ORDER BY stripe_customer_id;
 SELECT stripe_customer_id, health, email FROM billstack.billing_health WHERE team = 'figures' AND stripe_customer_id ~ '^cus_[0-9]' ORDER BY 1;
+-- nothing of another account: those that only it has are not there, and what it knew hides nothing of the present one
+SELECT pg_temp.subscription('t1', :one, 'proj_usd', 'active', 'usd', 1, 9, customer => 'cus_xs', is_stale => true),
+       pg_temp.subscription('t2', :one, 'proj_usd', 'canceled', 'usd', 1, 9, 1, customer => 'cus_xboth', is_stale => true),
+       pg_temp.subscription('t3', :one, 'proj_usd', 'canceled', 'usd', 1, 9, 1, customer => 'cus_xcustomer', is_stale => true) \g /dev/null
+INSERT INTO billstack_internal.project_invoice (id, integration_id, stripe_invoice_id, project_id, stripe_customer_id, status, attempted, created_at, stale) VALUES
+    ('pinv_t1', :one, 'in_t1', 'proj_usd', 'cus_xi', 'paid', true, now(), true), ('pinv_t2', :one, 'in_t2', 'proj_usd', 'cus_xboth', 'uncollectible', true, now(), false),
+    ('pinv_t3', :one, 'in_t3', 'proj_usd', 'cus_xpays', 'paid', true, now(), true);
+INSERT INTO billstack_internal.project_payment (id, integration_id, stripe_payment_id, project_id, stripe_customer_id, amount, status, created_at, stale) VALUES
+    ('ppay_t1', :one, 'pi_t1', 'proj_usd', 'cus_xp', 100, 'succeeded', now(), true), ('ppay_t2', :one, 'pi_t2', 'proj_usd', 'cus_xpays', 100, 'succeeded', now(), false);
+INSERT INTO billstack_internal.project_customer (id, project_id, email, stripe_customer_id, link, stale) VALUES
+    ('pc_x1', 'proj_usd', 'x1@example.com', 'cus_xcustomer', 'created', false), ('pc_x2', 'proj_usd', 'x2@example.com', 'cus_xstale', 'created', true);
+SELECT stripe_customer_id, health, last_payment_status, evidence -> 'subscriptions', email FROM billstack.billing_health WHERE team = 'figures' AND stripe_customer_id LIKE 'cus\_x_%' ORDER BY 1;
+-- times in JSON are UTC with Z, whatever the session's time zone is
+SET timezone = 'Asia/Kolkata';
+UPDATE billstack_internal.project_invoice SET created_at = '2026-03-01 00:00:00.5Z' WHERE id = 'pinv_2';
+UPDATE billstack_internal.project_payment SET created_at = '2026-03-01 23:59:59Z' WHERE id = 'ppay_3';
+SELECT evidence #>> '{lastInvoice,createdAt}', evidence #>> '{lastPayment,createdAt}' FROM billstack.billing_health WHERE team = 'figures' AND stripe_customer_id = 'cus_healthy';
+SET timezone = 'UTC';
 -- map_account: the customer itself, then a unique match by e-mail
 SELECT billstack.map_account('figures', 'cus_1', 'account one');
 SELECT stripe_customer_id, account_ref, evidence ->> 'account' FROM billstack.billing_health WHERE team = 'figures' AND email = 'one@example.com' ORDER BY 1;

@@ -38,8 +38,8 @@ CREATE TABLE billstack_internal.project_customer (
 CREATE UNIQUE INDEX project_customer_email_key ON billstack_internal.project_customer (project_id, (pg_catalog.lower(email))) WHERE deleted_at IS NULL;
 CREATE UNIQUE INDEX project_customer_stripe_key ON billstack_internal.project_customer (project_id, stripe_customer_id) WHERE deleted_at IS NULL AND NOT stale;
 CREATE INDEX project_customer_stripe_idx ON billstack_internal.project_customer (stripe_customer_id);
-CREATE INDEX project_customer_created_idx ON billstack_internal.project_customer (project_id, created_at, id);
-CREATE INDEX project_customer_deleted_idx ON billstack_internal.project_customer (project_id, deleted_at) WHERE deleted_at IS NOT NULL;
+CREATE INDEX project_customer_created_idx ON billstack_internal.project_customer (project_id, created_at, id) INCLUDE (stale);
+CREATE INDEX project_customer_deleted_idx ON billstack_internal.project_customer (project_id, deleted_at) WHERE deleted_at IS NOT NULL AND NOT stale;
 REVOKE ALL ON billstack_internal.project_customer FROM PUBLIC;
 COMMENT ON TABLE billstack_internal.project_customer IS 'customers of a project; link says how the Stripe customer was found: created, metadata, oldest, assigned, relinked';
 

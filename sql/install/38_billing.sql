@@ -43,7 +43,7 @@ CREATE TABLE billstack_internal.project_subscription (
 CREATE UNIQUE INDEX project_subscription_stripe_key ON billstack_internal.project_subscription (integration_id, stripe_subscription_id);
 CREATE INDEX project_subscription_customer_idx ON billstack_internal.project_subscription (customer_id);
 CREATE INDEX project_subscription_project_idx ON billstack_internal.project_subscription (project_id, created_at, id);
-CREATE INDEX project_subscription_stripe_customer_idx ON billstack_internal.project_subscription (integration_id, stripe_customer_id);
+CREATE INDEX project_subscription_stripe_customer_idx ON billstack_internal.project_subscription (integration_id, stripe_customer_id) INCLUDE (stale);
 CREATE INDEX project_subscription_analytics_idx ON billstack_internal.project_subscription (project_id, status, currency)
     INCLUDE (mrr, started_at, created_at, ended_at) WHERE NOT stale;
 CREATE INDEX project_subscription_unrouted_idx ON billstack_internal.project_subscription USING gin (stripe_price_ids) WHERE project_id IS NULL;
@@ -82,7 +82,7 @@ CREATE TABLE billstack_internal.project_invoice (
 CREATE UNIQUE INDEX project_invoice_stripe_key ON billstack_internal.project_invoice (integration_id, stripe_invoice_id);
 CREATE INDEX project_invoice_project_idx ON billstack_internal.project_invoice (project_id, created_at, id);
 CREATE INDEX project_invoice_customer_idx ON billstack_internal.project_invoice (customer_id);
-CREATE INDEX project_invoice_stripe_customer_idx ON billstack_internal.project_invoice (integration_id, stripe_customer_id);
+CREATE INDEX project_invoice_stripe_customer_idx ON billstack_internal.project_invoice (integration_id, stripe_customer_id) INCLUDE (stale);
 CREATE INDEX project_invoice_unrouted_idx ON billstack_internal.project_invoice USING gin (stripe_price_ids) WHERE project_id IS NULL;
 CREATE INDEX project_invoice_subscription_idx ON billstack_internal.project_invoice (integration_id, stripe_subscription_id);
 REVOKE ALL ON billstack_internal.project_invoice FROM PUBLIC;
@@ -116,7 +116,7 @@ CREATE TABLE billstack_internal.project_payment (
 CREATE UNIQUE INDEX project_payment_stripe_key ON billstack_internal.project_payment (integration_id, stripe_payment_id);
 CREATE INDEX project_payment_project_idx ON billstack_internal.project_payment (project_id, created_at, id);
 CREATE INDEX project_payment_customer_idx ON billstack_internal.project_payment (customer_id);
-CREATE INDEX project_payment_stripe_customer_idx ON billstack_internal.project_payment (integration_id, stripe_customer_id);
+CREATE INDEX project_payment_stripe_customer_idx ON billstack_internal.project_payment (integration_id, stripe_customer_id) INCLUDE (stale);
 CREATE INDEX project_payment_invoice_idx ON billstack_internal.project_payment (integration_id, stripe_invoice_id);
 REVOKE ALL ON billstack_internal.project_payment FROM PUBLIC;
 COMMENT ON TABLE billstack_internal.project_payment IS 'payments, routed to projects: a payment intent with its latest charge (stripe_payment_id is the pi_ id), or a charge that has no intent (the ch_ id)';

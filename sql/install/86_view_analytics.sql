@@ -35,29 +35,29 @@ SELECT i.team, i.name AS integration, c.stripe_customer_id,
   FROM billstack_internal.integration AS i
  CROSS JOIN LATERAL (
        SELECT DISTINCT x.stripe_customer_id FROM billstack_internal.project_subscription AS x
-        WHERE x.integration_id OPERATOR(pg_catalog.=) i.id AND x.stripe_customer_id IS NOT NULL
+        WHERE x.integration_id OPERATOR(pg_catalog.=) i.id AND NOT x.stale AND x.stripe_customer_id IS NOT NULL
        UNION ALL
        SELECT DISTINCT x.stripe_customer_id FROM billstack_internal.project_invoice AS x
-        WHERE x.integration_id OPERATOR(pg_catalog.=) i.id AND x.stripe_customer_id IS NOT NULL
+        WHERE x.integration_id OPERATOR(pg_catalog.=) i.id AND NOT x.stale AND x.stripe_customer_id IS NOT NULL
           AND NOT EXISTS (SELECT FROM billstack_internal.project_subscription AS o
-                           WHERE o.integration_id OPERATOR(pg_catalog.=) i.id AND o.stripe_customer_id OPERATOR(pg_catalog.=) x.stripe_customer_id)
+                           WHERE o.integration_id OPERATOR(pg_catalog.=) i.id AND o.stripe_customer_id OPERATOR(pg_catalog.=) x.stripe_customer_id AND NOT o.stale)
        UNION ALL
        SELECT DISTINCT x.stripe_customer_id FROM billstack_internal.project_payment AS x
-        WHERE x.integration_id OPERATOR(pg_catalog.=) i.id AND x.stripe_customer_id IS NOT NULL
+        WHERE x.integration_id OPERATOR(pg_catalog.=) i.id AND NOT x.stale AND x.stripe_customer_id IS NOT NULL
           AND NOT EXISTS (SELECT FROM billstack_internal.project_subscription AS o
-                           WHERE o.integration_id OPERATOR(pg_catalog.=) i.id AND o.stripe_customer_id OPERATOR(pg_catalog.=) x.stripe_customer_id)
+                           WHERE o.integration_id OPERATOR(pg_catalog.=) i.id AND o.stripe_customer_id OPERATOR(pg_catalog.=) x.stripe_customer_id AND NOT o.stale)
           AND NOT EXISTS (SELECT FROM billstack_internal.project_invoice AS o
-                           WHERE o.integration_id OPERATOR(pg_catalog.=) i.id AND o.stripe_customer_id OPERATOR(pg_catalog.=) x.stripe_customer_id)
+                           WHERE o.integration_id OPERATOR(pg_catalog.=) i.id AND o.stripe_customer_id OPERATOR(pg_catalog.=) x.stripe_customer_id AND NOT o.stale)
        UNION ALL
        SELECT DISTINCT x.stripe_customer_id FROM billstack_internal.project_customer AS x
          JOIN billstack_internal.project AS j ON j.id OPERATOR(pg_catalog.=) x.project_id
         WHERE j.integration_id OPERATOR(pg_catalog.=) i.id AND NOT x.stale AND x.stripe_customer_id IS NOT NULL
           AND NOT EXISTS (SELECT FROM billstack_internal.project_subscription AS o
-                           WHERE o.integration_id OPERATOR(pg_catalog.=) i.id AND o.stripe_customer_id OPERATOR(pg_catalog.=) x.stripe_customer_id)
+                           WHERE o.integration_id OPERATOR(pg_catalog.=) i.id AND o.stripe_customer_id OPERATOR(pg_catalog.=) x.stripe_customer_id AND NOT o.stale)
           AND NOT EXISTS (SELECT FROM billstack_internal.project_invoice AS o
-                           WHERE o.integration_id OPERATOR(pg_catalog.=) i.id AND o.stripe_customer_id OPERATOR(pg_catalog.=) x.stripe_customer_id)
+                           WHERE o.integration_id OPERATOR(pg_catalog.=) i.id AND o.stripe_customer_id OPERATOR(pg_catalog.=) x.stripe_customer_id AND NOT o.stale)
           AND NOT EXISTS (SELECT FROM billstack_internal.project_payment AS o
-                           WHERE o.integration_id OPERATOR(pg_catalog.=) i.id AND o.stripe_customer_id OPERATOR(pg_catalog.=) x.stripe_customer_id)) AS c
+                           WHERE o.integration_id OPERATOR(pg_catalog.=) i.id AND o.stripe_customer_id OPERATOR(pg_catalog.=) x.stripe_customer_id AND NOT o.stale)) AS c
  CROSS JOIN LATERAL (
        SELECT COALESCE(pg_catalog.sum(g.n) FILTER (WHERE g.status OPERATOR(pg_catalog.=) 'unpaid'), 0) AS unpaid,
               COALESCE(pg_catalog.sum(g.n) FILTER (WHERE g.status OPERATOR(pg_catalog.=) 'past_due'), 0) AS past_due,
@@ -75,7 +75,8 @@ SELECT i.team, i.name AS integration, c.stripe_customer_id,
        SELECT pg_catalog.count(*) FILTER (WHERE x.status OPERATOR(pg_catalog.=) 'open' AND NOT x.retried) AS abandoned,
               (pg_catalog.array_agg(x.status ORDER BY x.created_at DESC, x.id))[1] AS status,
               (pg_catalog.array_agg(x.status ORDER BY x.created_at DESC, x.id))[1] OPERATOR(pg_catalog.<>) 'paid' AS failed,
-              (pg_catalog.array_agg(pg_catalog.jsonb_build_object('id', x.id, 'status', x.status, 'createdAt', x.created_at)
+              (pg_catalog.array_agg(pg_catalog.jsonb_build_object('id', x.id, 'status', x.status, 'createdAt',
+                  pg_catalog.to_char(pg_catalog.timezone('UTC', x.created_at), 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'))
                                     ORDER BY x.created_at DESC, x.id))[1] AS invoice,
               pg_catalog.max(x.updated_at) AS updated_at
          FROM (SELECT v.id, v.status, v.created_at, v.updated_at,
@@ -90,7 +91,8 @@ SELECT i.team, i.name AS integration, c.stripe_customer_id,
                        OR v.status OPERATOR(pg_catalog.=) 'open' AND v.attempted)) AS x) AS n
   LEFT JOIN LATERAL (
        SELECT y.status, y.status OPERATOR(pg_catalog.=) 'failed' AS failed, x.updated_at,
-              pg_catalog.jsonb_build_object('id', x.id, 'status', y.status, 'failureCode', x.failure_code, 'createdAt', x.created_at) AS payment
+              pg_catalog.jsonb_build_object('id', x.id, 'status', y.status, 'failureCode', x.failure_code, 'createdAt',
+                  pg_catalog.to_char(pg_catalog.timezone('UTC', x.created_at), 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')) AS payment
          FROM billstack_internal.project_payment AS x
         CROSS JOIN LATERAL (SELECT CASE WHEN x.status OPERATOR(pg_catalog.=) 'requires_payment_method' AND x.failure_code IS NOT NULL
                                         THEN 'failed' ELSE x.status END AS status) AS y

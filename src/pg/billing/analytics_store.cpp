@@ -53,10 +53,12 @@ growth AS (
       FROM points AS p
      CROSS JOIN LATERAL (
            SELECT count(*) AS made FROM billstack_internal.project_customer AS c
-            WHERE c.project_id = $1 AND c.created_at >= p.after AND c.created_at < p.before) AS m
+            WHERE c.project_id = $1 AND NOT c.stale
+              AND c.created_at >= p.after AND c.created_at < p.before) AS m
      CROSS JOIN LATERAL (
            SELECT count(*) AS gone FROM billstack_internal.project_customer AS c
-            WHERE c.project_id = $1 AND c.deleted_at >= p.after AND c.deleted_at < p.before) AS g),
+            WHERE c.project_id = $1 AND NOT c.stale
+              AND c.deleted_at >= p.after AND c.deleted_at < p.before) AS g),
 churn AS (
     SELECT coalesce(sum(c.at_start), 0) AS at_start, coalesce(sum(c.ended), 0) AS ended
       FROM counted AS c WHERE c.status NOT IN ('incomplete', 'incomplete_expired')),
