@@ -34,8 +34,9 @@ constinit Statement update_price{
     "jsonb_build_object('id', p.id, 'productId', p.product_id, 'stripePriceId',"                   \
     " p.stripe_price_id, 'unitAmount', p.unit_amount, 'currency', p.currency, 'type',"             \
     " CASE WHEN p.recurring_interval IS NULL THEN 'one_time' ELSE 'recurring' END, 'interval',"    \
-    " p.recurring_interval, 'intervalCount', p.interval_count, 'isActive', p.is_active,"           \
-    " 'metadata', p.metadata, 'projectId', p.project_id, 'stale', p.stale, 'createdAt',"           \
+    " p.recurring_interval, 'intervalCount', coalesce(p.interval_count, 1), 'isActive',"           \
+    " p.is_active, 'metadata', p.metadata, 'projectId', p.project_id, 'stale', p.stale, "          \
+    "'createdAt',"                                                                                 \
     " " BILLSTACK_JSON_TIME("p.created_at") ", 'updatedAt', " BILLSTACK_JSON_TIME(                 \
         "p.updated_at") ")"
 
