@@ -24,6 +24,9 @@ SELECT billstack.connect('shop', 'sk_test_regressshop00000000000') ->> 'success'
 \! $PG_ABS_SRCDIR/test/env/sim_post.sh POST '/_sim/make?account=acct_RegressShop0004' '{"kind":"customer","fields":{"id":"cus_younger","email":"twin@example.com","name":"Younger","created":1650000000,"metadata":{}}}'
 \! $PG_ABS_SRCDIR/test/env/sim_post.sh POST '/_sim/make?account=acct_RegressShop0004' '{"kind":"customer","fields":{"id":"cus_older","email":"Twin@Example.com","name":"Older","created":1600000000,"metadata":{"kept":"yes"}}}'
 \! $PG_ABS_SRCDIR/test/env/sim_post.sh POST '/_sim/make?account=acct_RegressShop0004' '{"kind":"customer","fields":{"id":"cus_carries","email":"twin@example.com","name":"Carries","created":1700000000,"metadata":{"project_id":"proj_gadgets"}}}'
+\! $PG_ABS_SRCDIR/test/env/sim_post.sh POST '/_sim/make?account=acct_RegressShop0004' '{"kind":"customer","fields":{"id":"cus_bare","email":"bare@example.com","name":"Bare","created":1700000001,"metadata":{}}}'
+\! $PG_ABS_SRCDIR/test/env/sim_post.sh POST '/_sim/make?account=acct_RegressShop0004' '{"kind":"customer","fields":{"id":"cus_named","email":"named@example.com","name":"Named","created":1700000002,"metadata":{"project_id":"proj_widgets"}}}'
+\! $PG_ABS_SRCDIR/test/env/sim_post.sh POST '/_sim/make?account=acct_RegressShop0004' '{"kind":"customer","fields":{"id":"cus_ours","email":"ours@example.com","name":"Ours","created":1700000003,"metadata":{"project_id":"proj_gadgets"}}}'
 CALL billstack.run_backfill('shop') \g /dev/null
 \! $PG_ABS_SRCDIR/test/env/sim_post.sh POST '/_sim/make?account=acct_RegressShop0004' '{"kind":"customer","fields":{"id":"cus_atstripe","email":"late@example.com","name":"Late","created":1700000000,"metadata":{}},"events":false}'
 SELECT billstack.create_project('shop', 'Widgets', id => 'proj_widgets') IS NOT NULL, billstack.create_project('shop', 'Gadgets', id => 'proj_gadgets') IS NOT NULL,
@@ -118,6 +121,31 @@ SELECT c ->> 'id' <> :'ada' AS other, c ->> 'stripeCustomerId' = :'cus_ada' AS s
 SELECT pg_temp.shown(billstack.assign_customers('proj_gadgets', ARRAY['cus_younger', 'cus_younger', 'cus_carries', 'cus_none', 'prod_x']) #- '{skipped,1,reason}');
 SELECT pg_temp.shown(billstack.assign_customers('proj_gadgets', ARRAY['cus_younger', 'cus_carries', 'cus_atstripe', 'cus_older']));
 SELECT email, name, stripe_customer_id, metadata, link FROM billstack_internal.project_customer WHERE link = 'assigned' ORDER BY email;
+-- for a key of one project the customers of another one are unknown, whether a row says whose they are or Stripe's metadata
+SELECT billstack.create_api_key('shop', 'gadgets', 'proj_gadgets') ->> 'rawKey' AS gadgets_key, billstack.create_api_key('shop', 'team') ->> 'rawKey' AS team_key \gset
+SELECT billstack.assign_customers('proj_widgets', ARRAY['cus_bare']) -> 'assigned';
+BEGIN;
+SELECT billstack.authenticate(:'gadgets_key') ->> 'projectId';
+SELECT billstack.assign_customers('proj_gadgets', ARRAY['cus_bare', 'cus_named', 'cus_nowhere', 'cus_ours']);
+SELECT pg_temp.shown(billstack.assign_customers('proj_gadgets', ARRAY['cus_ours', 'cus_bare']));
+SELECT (billstack.assign_customers('proj_gadgets') -> 'assigned')::int > 0;
+SELECT string_agg(stripe_customer_id, ' ' ORDER BY 1) FROM billstack_internal.project_customer WHERE project_id = 'proj_gadgets' AND stripe_customer_id IN ('cus_bare', 'cus_named', 'cus_ours', 'cus_younger');
+ROLLBACK;
+BEGIN;
+SELECT billstack.unlink_project('proj_widgets') IS NOT NULL;
+SELECT billstack.authenticate(:'gadgets_key') ->> 'projectId';
+SELECT billstack.assign_customers('proj_gadgets', ARRAY['cus_bare']);
+ROLLBACK;
+-- not for a key of the team, nor without one; what was given up is free
+BEGIN;
+SELECT billstack.authenticate(:'team_key') ->> 'team';
+SELECT billstack.assign_customers('proj_gadgets', ARRAY['cus_bare', 'cus_named']);
+ROLLBACK;
+SELECT id AS bare FROM billstack_internal.project_customer WHERE stripe_customer_id = 'cus_bare' \gset
+BEGIN;
+SELECT billstack.delete_customer('proj_widgets', :'bare') -> 'success', billstack.authenticate(:'gadgets_key') ->> 'projectId';
+SELECT billstack.assign_customers('proj_gadgets', ARRAY['cus_bare']);
+ROLLBACK;
 SELECT billstack.assign_customers('proj_gadgets', '{}');
 SELECT count(*) AS free FROM stripe_team_shop.customers WHERE id NOT IN (SELECT stripe_customer_id FROM billstack_internal.project_customer WHERE deleted_at IS NULL) \gset
 SELECT (a ->> 'assigned')::int + (a ->> 'skippedCount')::int = :free, pg_temp.shown(a -> 'skipped') FROM billstack.assign_customers('proj_widgets') AS a;
@@ -158,5 +186,6 @@ DELETE FROM billstack_internal.project_subscription;
 DELETE FROM billstack_internal.project_customer;
 DELETE FROM billstack_internal.project;
 SELECT billstack.disconnect('shop'), billstack.disconnect('elsewhere') \g /dev/null
+DELETE FROM billstack_internal.api_key WHERE team = 'shop';
 DROP OWNED BY regress_billstack_app, regress_billstack_reader, regress_billstack_hook, regress_billstack_other;
 DROP ROLE regress_billstack_app, regress_billstack_reader, regress_billstack_hook, regress_billstack_other;

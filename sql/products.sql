@@ -23,6 +23,7 @@ SELECT billstack.connect('shop', 'sk_test_regressshop00000000000') ->> 'success'
 \! $PG_ABS_SRCDIR/test/env/sim_post.sh POST '/_sim/make?account=acct_RegressShop0004' '{"kind":"price","fields":{"id":"price_adoptmonthly","product":"prod_adopt","active":true,"currency":"usd","unit_amount":900,"type":"recurring","recurring":{"interval":"month","interval_count":3},"metadata":{"a":"b"}}}'
 \! $PG_ABS_SRCDIR/test/env/sim_post.sh POST '/_sim/make?account=acct_RegressShop0004' '{"kind":"price","fields":{"id":"price_adoptold","product":"prod_adopt","active":false,"currency":"usd","unit_amount":800,"type":"one_time","recurring":null,"metadata":{}}}'
 \! $PG_ABS_SRCDIR/test/env/sim_post.sh POST '/_sim/make?account=acct_RegressShop0004' '{"kind":"product","fields":{"id":"prod_named","name":"Named","active":true,"metadata":{"project_id":"proj_elsewhere"}}}'
+\! $PG_ABS_SRCDIR/test/env/sim_post.sh POST '/_sim/make?account=acct_RegressShop0004' '{"kind":"product","fields":{"id":"prod_meant","name":"Meant","active":true,"metadata":{"project_id":"proj_widgets"}}}'
 CALL billstack.run_backfill('shop') \g /dev/null
 SELECT billstack.create_project('shop', 'Widgets', id => 'proj_widgets') IS NOT NULL, billstack.create_project('shop', 'Gadgets', id => 'proj_gadgets') IS NOT NULL,
        billstack.create_project('shop', 'Loose', integration => NULL, id => 'proj_loose') IS NOT NULL;
@@ -82,6 +83,23 @@ SELECT pg_temp.refusal($$SELECT billstack.adopt_product(NULL, 'prod_none')$$);
 SELECT pg_temp.refusal($$SELECT billstack.adopt_product('proj_none', 'prod_adopt')$$);
 SELECT pg_temp.refusal($$SELECT billstack.adopt_product('proj_loose', 'prod_adopt')$$);
 -- prices
+-- for a key of one project the products of another one are unknown, whether a row says whose they are or Stripe's metadata
+SELECT billstack.create_api_key('shop', 'gadgets', 'proj_gadgets') ->> 'rawKey' AS gadgets_key, billstack.create_api_key('shop', 'widgets', 'proj_widgets') ->> 'rawKey' AS widgets_key \gset
+BEGIN;
+SELECT billstack.authenticate(:'gadgets_key') ->> 'projectId';
+SELECT pg_temp.refusal($$SELECT billstack.adopt_product('proj_gadgets', 'prod_adopt')$$);
+SELECT pg_temp.refusal($$SELECT billstack.adopt_product('proj_gadgets', 'prod_meant')$$);
+SELECT pg_temp.refusal($$SELECT billstack.adopt_product('proj_gadgets', 'prod_none')$$);
+ROLLBACK;
+BEGIN;
+SELECT billstack.unlink_project('proj_widgets') IS NOT NULL, billstack.authenticate(:'gadgets_key') ->> 'projectId';
+SELECT pg_temp.refusal($$SELECT billstack.adopt_product('proj_gadgets', 'prod_adopt')$$);
+ROLLBACK;
+BEGIN;
+SELECT billstack.authenticate(:'widgets_key') ->> 'projectId';
+SELECT pg_temp.refusal($$SELECT billstack.adopt_product('proj_widgets', 'prod_adopt')$$);
+SELECT billstack.adopt_product('proj_widgets', 'prod_meant') #>> '{product,name}';
+ROLLBACK;
 SELECT pg_temp.shown(billstack.create_price('proj_widgets', :'cloud', 1900, 'usd', 'month', 2, '{"plan": "gold"}'));
 \! $PG_ABS_SRCDIR/test/env/sim_writes.pl | sed 's/prod_[A-Za-z0-9]*/prod_.../'
 SELECT pg_temp.shown(billstack.create_price('proj_widgets', :'cloud', 0, 'jpy'));
@@ -154,5 +172,6 @@ DELETE FROM billstack_internal.project_price;
 DELETE FROM billstack_internal.project_product;
 DELETE FROM billstack_internal.project;
 SELECT billstack.disconnect('shop'), billstack.disconnect('elsewhere') \g /dev/null
+DELETE FROM billstack_internal.api_key WHERE team = 'shop';
 DROP OWNED BY regress_billstack_app, regress_billstack_reader, regress_billstack_other;
 DROP ROLE regress_billstack_app, regress_billstack_reader, regress_billstack_other;

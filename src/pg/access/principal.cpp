@@ -109,6 +109,11 @@ bool principal_allows(std::string_view team, std::string_view project_id, std::s
            (reaches(*principal, team, project_id) && has_scope(*principal, scope));
 }
 
+bool is_bound_to_project() noexcept {
+    const Principal *principal = current_principal();
+    return principal != nullptr && principal->project_id.has_value();
+}
+
 void refuse_principal() {
     if (current_principal() != nullptr) {
         throw core::Error(core::Code::not_allowed, "an API key does not reach functions on teams",

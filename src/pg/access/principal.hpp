@@ -31,6 +31,9 @@ void check_principal(const std::string &team, const std::string &project_id,
                      std::string_view scope);
 // The same as a question.
 bool principal_allows(std::string_view team, std::string_view project_id, std::string_view scope);
+// The transaction acts for a key of one project: what the team's other projects have is not to be
+// told to it.
+bool is_bound_to_project() noexcept;
 // core::Error(not_allowed) with a principal: functions on teams never accept an API key.
 void refuse_principal();
 

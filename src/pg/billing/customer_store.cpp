@@ -71,6 +71,12 @@ constinit Statement select_owned{
     " JOIN billstack_internal.project AS p ON p.id = o.project_id"
     " WHERE p.integration_id = $1 AND o.deleted_at IS NULL AND NOT o.stale"};
 
+constinit Statement select_of_others{
+    "SELECT DISTINCT o.stripe_customer_id FROM unnest($3::text[]) AS n (id)"
+    " JOIN billstack_internal.project_customer AS o ON o.stripe_customer_id = n.id"
+    " JOIN billstack_internal.project AS p ON p.id = o.project_id"
+    " WHERE p.team = $1 AND p.id <> $2 AND o.deleted_at IS NULL"};
+
 constinit Statement insert_customers{
     "INSERT INTO billstack_internal.project_customer"
     " (id, project_id, email, name, metadata, stripe_customer_id, link)"
@@ -226,6 +232,14 @@ std::set<std::string> owned_stripe_customers(std::int32_t integration_id,
     InternalAccess access;
     LocalSetting hashed("enable_nestloop", "off"); // no statistics after a bulk insert
     return first_column(select_owned.run({param(integration_id), param_text_array(stripe_ids)}));
+}
+
+std::set<std::string> stripe_customers_of_others(const Project &project,
+                                                 const std::vector<std::string> &stripe_ids) {
+    InternalAccess access;
+    LocalSetting hashed("enable_nestloop", "off"); // no statistics after a bulk insert
+    return first_column(select_of_others.run(
+        {param(project.team), param(project.id), param_text_array(stripe_ids)}));
 }
 
 std::set<std::string> insert_assigned(const std::string &project,

@@ -49,6 +49,9 @@ std::string customer_list(const std::string &project, std::int32_t max_rows,
 // Of these, those that a customer (not deleted, not stale) of any project of the integration has.
 std::set<std::string> owned_stripe_customers(std::int32_t integration_id,
                                              const std::vector<std::string> &stripe_ids);
+// Of these, those that another project of the team has (not deleted), linked or not, stale or not.
+std::set<std::string> stripe_customers_of_others(const Project &project,
+                                                 const std::vector<std::string> &stripe_ids);
 // Links these in one statement, in this order, where e-mail and Stripe id are free in the project.
 // Returns the Stripe ids that were linked.
 std::set<std::string> insert_assigned(const std::string &project,

@@ -69,6 +69,11 @@ constinit Statement select_owner{
     " JOIN billstack_internal.project AS p ON p.id = o.project_id"
     " WHERE o.stripe_product_id = $2 AND p.integration_id = $1 AND NOT o.stale"
     " ORDER BY o.created_at, o.id LIMIT 1"};
+constinit Statement select_owners{
+    "SELECT coalesce(bool_or(o.project_id = $2 AND NOT o.stale), false),"
+    " coalesce(bool_or(o.project_id <> $2), false) FROM billstack_internal.project_product AS o"
+    " JOIN billstack_internal.project AS p ON p.id = o.project_id"
+    " WHERE o.stripe_product_id = $3 AND p.team = $1"};
 
 Param optional_jsonb(const std::optional<std::string> &text) {
     return text ? param_jsonb(*text) : Param{JSONBOID, 0, true};
@@ -165,6 +170,13 @@ std::optional<ProductOwner> owner_of_product(std::int32_t integration_id,
         return std::nullopt;
     }
     return ProductOwner{rows.text(0, 1), rows.text(0, 2)};
+}
+
+ProductOwners owners_of_product(const Project &project, const std::string &stripe_product_id) {
+    InternalAccess access;
+    Rows rows =
+        select_owners.run({param(project.team), param(project.id), param(stripe_product_id)});
+    return {rows.boolean(0, 1), rows.boolean(0, 2)};
 }
 
 } // namespace billstack::pg

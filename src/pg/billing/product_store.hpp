@@ -39,4 +39,11 @@ struct ProductOwner {
 std::optional<ProductOwner> owner_of_product(std::int32_t integration_id,
                                              const std::string &stripe_product_id);
 
+// Whether the project itself has it (stale rows do not count), and whether another project of the
+// team has it, linked or not, stale or not.
+struct ProductOwners {
+    bool project = false, others = false;
+};
+ProductOwners owners_of_product(const Project &project, const std::string &stripe_product_id);
+
 } // namespace billstack::pg

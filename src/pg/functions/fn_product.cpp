@@ -1,4 +1,5 @@
 // billstack.create_product, get_product, list_products, update_product and adopt_product.
+#include "pg/access/principal.hpp"
 #include "pg/billing/product_store.hpp"
 #include "pg/billing/stripe_customer.hpp"
 #include "pg/calls/stripe_write.hpp"
@@ -66,9 +67,21 @@ void update_at_stripe(const Project &project, const ProjectProduct &product,
     }
 }
 
-MirroredProduct require_mirrored(const Integration &integration, const std::string &stripe_id) {
+// For a key of one project products of another one do not exist: what a row says is another one's,
+// or Stripe's metadata. What the project has itself, it knows.
+bool is_out_of_reach(const Project &project, const MirroredProduct &product) {
+    if (!is_bound_to_project()) {
+        return false;
+    }
+    ProductOwners owners = owners_of_product(project, product.id);
+    std::string named = product.project_id.value_or("");
+    return !owners.project && (owners.others || (!named.empty() && named != project.id));
+}
+
+MirroredProduct require_mirrored(const Project &project, const Integration &integration,
+                                 const std::string &stripe_id) {
     std::vector<MirroredProduct> found = mirrored_products(integration, {stripe_id});
-    if (found.empty()) {
+    if (found.empty() || is_out_of_reach(project, found.front())) {
         throw core::Error(core::Code::unknown_object,
                           "the mirror has no product \"" + stripe_id + "\"",
                           "Products are adopted from the mirror of the project's integration.",
@@ -178,7 +191,7 @@ BILLSTACK_SQL_FUNCTION(billstack_adopt_product) {
     Project project = require_project(project_id, Billing::write, writing);
     Integration integration = require_linked(project);
     lock_adoption(integration.id);
-    MirroredProduct mirrored = require_mirrored(integration, stripe_id);
+    MirroredProduct mirrored = require_mirrored(project, integration, stripe_id);
     refuse_owned(project, stripe_id);
     if (!mirrored.project_id || mirrored.project_id->empty()) {
         StripeWrite write = update_of("adopt_product", project, stripe_id);
