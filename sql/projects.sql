@@ -87,6 +87,9 @@ RESET ROLE;
 SELECT billstack.revoke_access('regress_billstack_admin', 'admin', 'shop') ->> 'changed', billstack.revoke_access('regress_billstack_app', 'app', 'shop') ->> 'changed',
        billstack.revoke_access('regress_billstack_reader', 'reader', 'shop') ->> 'changed', billstack.revoke_access('regress_billstack_other', 'admin', 'elsewhere') ->> 'changed';
 -- from test to live: the rows become stale and are refused by name
+-- an id that a team has: one text, whosever it is
+SELECT DISTINCT pg_temp.refused(format('SELECT billstack.create_project(%L, %L, integration => %L, id => %L)', team, 'x', integration, 'proj_loose'))
+  FROM (VALUES ('shop', NULL), ('shop', 'default'), ('elsewhere', NULL), ('elsewhere', 'default')) AS t (team, integration);
 SELECT billstack.create_customer('proj_widgets', 'ada@example.com', 'Ada') #>> '{customer,id}' AS ada \gset
 SELECT billstack.create_customer('proj_widgets', 'bob@example.com', 'Bob') #>> '{customer,id}' AS bob \gset
 SELECT billstack.create_product('proj_widgets', 'Cloud') #>> '{product,id}' AS cloud \gset
