@@ -138,6 +138,8 @@ SELECT pg_temp.refused($$SELECT billstack.map_account('unknown_team', 'cus_1', '
 SELECT pg_temp.refused($$SELECT billstack.map_account('figures', '', 'x')$$);
 SELECT pg_temp.refused($$SELECT billstack.map_account('figures', 'cus_1', '')$$);
 SELECT pg_temp.refused($$SELECT billstack.map_account('figures', NULL, 'x')$$);
+SELECT pg_temp.refused($$SELECT billstack.map_account('figures', 'cus_1', 'account 4242424242424242')$$);
+SELECT pg_temp.refused($$SELECT billstack.map_account('figures', '4242424242424242', 'x')$$);
 -- who may
 SELECT billstack.grant_access('regress_billstack_app', 'app', 'figures') ->> 'changed', billstack.grant_access('regress_billstack_reader', 'reader', 'figures') ->> 'changed',
        billstack.grant_access('regress_billstack_stranger', 'app', 'others') ->> 'changed';

@@ -52,6 +52,7 @@ SELECT pg_temp.refused($$SELECT billstack.create_api_key('keys_one', 'x', expire
 SELECT pg_temp.refused($$SELECT billstack.create_api_key('keys_one', 'x', expires_at => 'infinity')$$);
 SELECT pg_temp.refused($$SELECT billstack.create_api_key('keys_one', '')$$);
 SELECT pg_temp.refused($$SELECT billstack.create_api_key('keys_one', repeat('x', 201))$$);
+SELECT pg_temp.refused($$SELECT billstack.create_api_key('keys_one', 'for 4242-4242-4242-4242')$$);
 SELECT pg_temp.refused($$SELECT billstack.create_api_key('keys_one', NULL)$$);
 SELECT pg_temp.refused($$SELECT billstack.create_api_key(NULL, 'x')$$);
 SELECT pg_temp.refused($$SELECT billstack.create_api_key('keys_none', 'x')$$);

@@ -65,6 +65,8 @@ SELECT email, split_part(pg_temp.refusal(format($$SELECT billstack.create_custom
   FROM unnest(ARRAY['', 'ada', '@example.com', 'a@b', 'a@b.', 'a@.c', 'a@b..c', 'a b@c.de', 'a@b@c.de', E'a@b.c\n', '<a@b.cd>', repeat('x', 250) || '@b.cd']) AS e (email);
 SELECT pg_temp.refusal($$SELECT billstack.create_customer('proj_widgets', 'no address')$$);
 SELECT pg_temp.refusal($$SELECT billstack.create_customer('proj_widgets', 'x@example.com', ' ')$$);
+SELECT pg_temp.refusal($$SELECT billstack.create_customer('proj_widgets', 'x@example.com', 'Ada 4242 4242 4242 4242')$$);
+SELECT pg_temp.refusal($$SELECT billstack.create_customer('proj_widgets', '4242424242424242@example.com')$$);
 SELECT pg_temp.refusal(format($$SELECT billstack.create_customer('proj_widgets', 'x@example.com', metadata => %L)$$, metadata))
   FROM unnest(ARRAY['[]', '{"a": null}', '{"a": {"b": 1}}', '{"project_id": "proj_gadgets"}', '{"billstack_intent": "x"}', '{"card": "4242 4242 4242 4242"}']) AS m (metadata);
 \! $PG_ABS_SRCDIR/test/env/sim_post.sh POST /_sim/faults '[{"match":{"method":"POST","path":"^/v1/customers"},"action":{"status":400,"message":"Invalid email address"}}]'
@@ -99,6 +101,8 @@ SELECT pg_temp.shown(billstack.update_customer('proj_widgets', :'ada')) = pg_tem
 SELECT pg_temp.refusal(format($$SELECT billstack.update_customer('proj_widgets', %L, 'LATE@example.com')$$, :'ada'));
 SELECT pg_temp.refusal(format($$SELECT billstack.update_customer('proj_widgets', %L, 'nonsense')$$, :'ada'));
 SELECT pg_temp.refusal(format($$SELECT billstack.update_customer('proj_widgets', %L, name => '')$$, :'ada'));
+SELECT pg_temp.refusal(format($$SELECT billstack.update_customer('proj_widgets', %L, name => '378282246310005')$$, :'ada'));
+SELECT pg_temp.refusal(format($$SELECT billstack.update_customer('proj_widgets', %L, '378282246310005@example.com')$$, :'ada'));
 SELECT pg_temp.refusal(format($$SELECT billstack.update_customer('proj_widgets', %L, metadata => '{"project_id": "x"}')$$, :'ada'));
 SELECT pg_temp.refusal(format($$SELECT billstack.update_customer('proj_gadgets', %L, name => 'x')$$, :'ada'));
 SELECT pg_temp.refusal($$SELECT billstack.update_customer('proj_widgets', NULL, name => 'x')$$);
@@ -117,10 +121,6 @@ SELECT pg_temp.refusal(format($$SELECT billstack.update_customer('proj_widgets',
 SELECT pg_temp.refusal($$SELECT billstack.delete_customer('proj_widgets', NULL)$$);
 SELECT pg_temp.refusal($$SELECT billstack.delete_customer(NULL, 'pc_none')$$);
 SELECT c ->> 'id' <> :'ada' AS other, c ->> 'stripeCustomerId' = :'cus_ada' AS same, c -> 'link' FROM billstack.create_customer('proj_widgets', 'countess@example.com') AS a, LATERAL (SELECT a -> 'customer') AS b (c);
--- assigned in bulk, without a call
-SELECT pg_temp.shown(billstack.assign_customers('proj_gadgets', ARRAY['cus_younger', 'cus_younger', 'cus_carries', 'cus_none', 'prod_x']) #- '{skipped,1,reason}');
-SELECT pg_temp.shown(billstack.assign_customers('proj_gadgets', ARRAY['cus_younger', 'cus_carries', 'cus_atstripe', 'cus_older']));
-SELECT email, name, stripe_customer_id, metadata, link FROM billstack_internal.project_customer WHERE link = 'assigned' ORDER BY email;
 -- for a key of one project the customers of another one are unknown, whether a row says whose they are or Stripe's metadata
 SELECT billstack.create_api_key('shop', 'gadgets', 'proj_gadgets') ->> 'rawKey' AS gadgets_key, billstack.create_api_key('shop', 'team') ->> 'rawKey' AS team_key \gset
 SELECT billstack.assign_customers('proj_widgets', ARRAY['cus_bare']) -> 'assigned';
@@ -146,6 +146,10 @@ BEGIN;
 SELECT billstack.delete_customer('proj_widgets', :'bare') -> 'success', billstack.authenticate(:'gadgets_key') ->> 'projectId';
 SELECT billstack.assign_customers('proj_gadgets', ARRAY['cus_bare']);
 ROLLBACK;
+-- assigned in bulk, without a call
+SELECT pg_temp.shown(billstack.assign_customers('proj_gadgets', ARRAY['cus_younger', 'cus_younger', 'cus_carries', 'cus_none', 'prod_x']) #- '{skipped,1,reason}');
+SELECT pg_temp.shown(billstack.assign_customers('proj_gadgets', ARRAY['cus_younger', 'cus_carries', 'cus_atstripe', 'cus_older']));
+SELECT email, name, stripe_customer_id, metadata, link FROM billstack_internal.project_customer WHERE link = 'assigned' ORDER BY email;
 SELECT billstack.assign_customers('proj_gadgets', '{}');
 SELECT count(*) AS free FROM stripe_team_shop.customers WHERE id NOT IN (SELECT stripe_customer_id FROM billstack_internal.project_customer WHERE deleted_at IS NULL) \gset
 SELECT (a ->> 'assigned')::int + (a ->> 'skippedCount')::int = :free, pg_temp.shown(a -> 'skipped') FROM billstack.assign_customers('proj_widgets') AS a;
@@ -182,10 +186,10 @@ RESET ROLE;
 SELECT billstack.revoke_access('regress_billstack_app', 'app', 'shop') ->> 'changed', billstack.revoke_access('regress_billstack_reader', 'reader', 'shop') ->> 'changed',
        billstack.revoke_access('regress_billstack_hook', 'webhook', 'shop') ->> 'changed', billstack.revoke_access('regress_billstack_other', 'admin', 'elsewhere') ->> 'changed';
 \set ECHO none
+DELETE FROM billstack_internal.api_key WHERE team = 'shop';
 DELETE FROM billstack_internal.project_subscription;
 DELETE FROM billstack_internal.project_customer;
 DELETE FROM billstack_internal.project;
 SELECT billstack.disconnect('shop'), billstack.disconnect('elsewhere') \g /dev/null
-DELETE FROM billstack_internal.api_key WHERE team = 'shop';
 DROP OWNED BY regress_billstack_app, regress_billstack_reader, regress_billstack_hook, regress_billstack_other;
 DROP ROLE regress_billstack_app, regress_billstack_reader, regress_billstack_hook, regress_billstack_other;

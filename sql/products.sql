@@ -53,6 +53,8 @@ SELECT billstack.list_products('proj_gadgets');
 SELECT pg_temp.refusal($$SELECT billstack.create_product(NULL, 'x')$$);
 SELECT pg_temp.refusal($$SELECT billstack.create_product('proj_widgets', NULL)$$);
 SELECT pg_temp.refusal($$SELECT billstack.create_product('proj_widgets', ' ')$$);
+SELECT pg_temp.refusal($$SELECT billstack.create_product('proj_widgets', 'for 5555-5555-5555-4444')$$);
+SELECT pg_temp.refusal($$SELECT billstack.create_product('proj_widgets', 'x', 'paid with 5555-5555-5555-4444')$$);
 SELECT pg_temp.refusal($$SELECT billstack.create_product('proj_widgets', 'x', metadata => NULL)$$);
 SELECT pg_temp.refusal($$SELECT billstack.create_product('proj_widgets', 'x', metadata => '{"project_id": "x"}')$$);
 SELECT pg_temp.refusal($$SELECT billstack.create_product('proj_none', 'x')$$);
@@ -66,6 +68,8 @@ SELECT pg_temp.refusal($$SELECT billstack.list_products('proj_widgets', NULL)$$)
 SELECT pg_temp.refusal($$SELECT billstack.list_products('proj_none')$$);
 SELECT pg_temp.refusal(format($$SELECT billstack.update_product('proj_gadgets', %L, 'x')$$, :'cloud'));
 SELECT pg_temp.refusal(format($$SELECT billstack.update_product('proj_widgets', %L, '')$$, :'cloud'));
+SELECT pg_temp.refusal(format($$SELECT billstack.update_product('proj_widgets', %L, '4242424242424242')$$, :'cloud'));
+SELECT pg_temp.refusal(format($$SELECT billstack.update_product('proj_widgets', %L, description => '4242424242424242')$$, :'cloud'));
 SELECT pg_temp.refusal($$SELECT billstack.update_product('proj_widgets', NULL, 'x')$$);
 SELECT pg_temp.refusal($$SELECT billstack.update_product('proj_widgets', 'pp_none', 'x')$$);
 SELECT pg_temp.refusal($$SELECT billstack.update_product(NULL, 'pp_none', 'x')$$);
@@ -79,10 +83,6 @@ SELECT pg_temp.refusal($$SELECT billstack.adopt_product('proj_widgets', 'prod_ad
 SELECT pg_temp.refusal($$SELECT billstack.adopt_product('proj_gadgets', 'prod_adopt')$$);
 SELECT pg_temp.refusal($$SELECT billstack.adopt_product('proj_widgets', 'prod_none')$$);
 SELECT pg_temp.refusal($$SELECT billstack.adopt_product('proj_widgets', NULL)$$);
-SELECT pg_temp.refusal($$SELECT billstack.adopt_product(NULL, 'prod_none')$$);
-SELECT pg_temp.refusal($$SELECT billstack.adopt_product('proj_none', 'prod_adopt')$$);
-SELECT pg_temp.refusal($$SELECT billstack.adopt_product('proj_loose', 'prod_adopt')$$);
--- prices
 -- for a key of one project the products of another one are unknown, whether a row says whose they are or Stripe's metadata
 SELECT billstack.create_api_key('shop', 'gadgets', 'proj_gadgets') ->> 'rawKey' AS gadgets_key, billstack.create_api_key('shop', 'widgets', 'proj_widgets') ->> 'rawKey' AS widgets_key \gset
 BEGIN;
@@ -100,6 +100,10 @@ SELECT billstack.authenticate(:'widgets_key') ->> 'projectId';
 SELECT pg_temp.refusal($$SELECT billstack.adopt_product('proj_widgets', 'prod_adopt')$$);
 SELECT billstack.adopt_product('proj_widgets', 'prod_meant') #>> '{product,name}';
 ROLLBACK;
+SELECT pg_temp.refusal($$SELECT billstack.adopt_product(NULL, 'prod_none')$$);
+SELECT pg_temp.refusal($$SELECT billstack.adopt_product('proj_none', 'prod_adopt')$$);
+SELECT pg_temp.refusal($$SELECT billstack.adopt_product('proj_loose', 'prod_adopt')$$);
+-- prices
 SELECT pg_temp.shown(billstack.create_price('proj_widgets', :'cloud', 1900, 'usd', 'month', 2, '{"plan": "gold"}'));
 \! $PG_ABS_SRCDIR/test/env/sim_writes.pl | sed 's/prod_[A-Za-z0-9]*/prod_.../'
 SELECT pg_temp.shown(billstack.create_price('proj_widgets', :'cloud', 0, 'jpy'));
@@ -168,10 +172,10 @@ RESET ROLE;
 SELECT billstack.revoke_access('regress_billstack_app', 'app', 'shop') ->> 'changed', billstack.revoke_access('regress_billstack_reader', 'reader', 'shop') ->> 'changed',
        billstack.revoke_access('regress_billstack_other', 'admin', 'elsewhere') ->> 'changed';
 \set ECHO none
+DELETE FROM billstack_internal.api_key WHERE team = 'shop';
 DELETE FROM billstack_internal.project_price;
 DELETE FROM billstack_internal.project_product;
 DELETE FROM billstack_internal.project;
 SELECT billstack.disconnect('shop'), billstack.disconnect('elsewhere') \g /dev/null
-DELETE FROM billstack_internal.api_key WHERE team = 'shop';
 DROP OWNED BY regress_billstack_app, regress_billstack_reader, regress_billstack_other;
 DROP ROLE regress_billstack_app, regress_billstack_reader, regress_billstack_other;

@@ -35,6 +35,7 @@ SELECT string_agg(relname, ' ' ORDER BY relname COLLATE "C") FROM pg_class WHERE
 SELECT pg_temp.refused($$SELECT billstack.create_project(NULL, 'x')$$);
 SELECT pg_temp.refused($$SELECT billstack.create_project('shop', NULL)$$);
 SELECT pg_temp.refused($$SELECT billstack.create_project('shop', ' ')$$);
+SELECT pg_temp.refused($$SELECT billstack.create_project('shop', 'of 6011 1111 1111 1117')$$);
 SELECT pg_temp.refused(format($$SELECT billstack.create_project('shop', %L)$$, repeat('x', 251)));
 SELECT id, split_part(pg_temp.refused(format($$SELECT billstack.create_project('shop', 'x', id => %L)$$, id)), ':', 1)
   FROM unnest(ARRAY['', 'proj_', 'widgets', 'pc_widgets', 'proj_a b', 'proj_ä', 'proj_' || repeat('x', 60)]) AS i (id);
@@ -86,10 +87,10 @@ SELECT pg_temp.refused($$SELECT billstack.create_project('shop', 'x')$$);
 RESET ROLE;
 SELECT billstack.revoke_access('regress_billstack_admin', 'admin', 'shop') ->> 'changed', billstack.revoke_access('regress_billstack_app', 'app', 'shop') ->> 'changed',
        billstack.revoke_access('regress_billstack_reader', 'reader', 'shop') ->> 'changed', billstack.revoke_access('regress_billstack_other', 'admin', 'elsewhere') ->> 'changed';
--- from test to live: the rows become stale and are refused by name
 -- an id that a team has: one text, whosever it is
 SELECT DISTINCT pg_temp.refused(format('SELECT billstack.create_project(%L, %L, integration => %L, id => %L)', team, 'x', integration, 'proj_loose'))
   FROM (VALUES ('shop', NULL), ('shop', 'default'), ('elsewhere', NULL), ('elsewhere', 'default')) AS t (team, integration);
+-- from test to live: the rows become stale and are refused by name
 SELECT billstack.create_customer('proj_widgets', 'ada@example.com', 'Ada') #>> '{customer,id}' AS ada \gset
 SELECT billstack.create_customer('proj_widgets', 'bob@example.com', 'Bob') #>> '{customer,id}' AS bob \gset
 SELECT billstack.create_product('proj_widgets', 'Cloud') #>> '{product,id}' AS cloud \gset

@@ -415,6 +415,17 @@ bool holds_card_number(std::string_view text) {
     return found;
 }
 
+std::size_t mask_card_numbers(std::string &text) {
+    std::size_t changed = 0;
+    visit_runs(text, 0, text.size(), false, [&](const Run &run) {
+        find_in_run(run, [&](std::size_t first, std::size_t count) {
+            hide(text, run, first, count, digits_shown);
+            ++changed;
+        });
+    });
+    return changed;
+}
+
 bool may_hold_card_data(std::string_view json) {
     return may_hold_run(json) || has_secret_name(json) || has_escaped_units(json);
 }

@@ -15,6 +15,10 @@ namespace billstack::json {
 // (Luhn). Digits after a "+" are a telephone number.
 bool holds_card_number(std::string_view text);
 
+// Masks them in a plain text, up to the last four digits, without changing the length. Returns how
+// many there were.
+std::size_t mask_card_numbers(std::string &text);
+
 // False: mask_card_data() would change nothing. Reads about 1 GB a second.
 bool may_hold_card_data(std::string_view json);
 

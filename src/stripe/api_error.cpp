@@ -5,6 +5,7 @@
 #include "core/error.hpp"
 #include "core/text.hpp"
 #include "stripe/scrub.hpp"
+#include "json/card_numbers.hpp"
 #include "json/json.hpp"
 
 namespace billstack::stripe {
@@ -14,7 +15,9 @@ namespace {
 constexpr std::size_t max_text = 500;
 
 std::string text_of(const json::Node &body, const char *path) {
-    return harmless_text(body.text_at(path).value_or(std::string()));
+    std::string text = body.text_at(path).value_or(std::string());
+    (void)json::mask_card_numbers(text); // before cutting, as keys
+    return harmless_text(text);
 }
 
 } // namespace

@@ -7,8 +7,8 @@
 
 namespace billstack::stripe {
 
-// Each text is scrubbed of key-shaped strings, free of control characters, UTF-8 and at most
-// 500 bytes long; empty when absent.
+// Each text is scrubbed of key-shaped strings and card numbers, free of control characters, UTF-8
+// and at most 500 bytes long; empty when absent.
 struct ApiError {
     std::string type, code, param, message, decline_code;
 };

@@ -46,14 +46,6 @@ void check_key(const std::string &key) {
     }
 }
 
-// Neither in a key nor in a value, and then not in the message either.
-void refuse_card_number(const std::string &key, const std::string &value) {
-    if (json::holds_card_number(key) || json::holds_card_number(value)) {
-        refuse("argument \"metadata\" holds what looks like a card number",
-               "Card numbers belong to Stripe's own forms and are stored nowhere else.");
-    }
-}
-
 void check_value(const std::string &key, const std::string &value) {
     if (length_of(value) > longest_value) {
         refuse("the value of metadata key " + shown(key) + " is too long",
@@ -92,14 +84,21 @@ std::string text_of(const std::string &key, const json::Token &token) {
 
 } // namespace
 
+void refuse_card_number(std::string_view argument, std::string_view text) {
+    if (json::holds_card_number(text)) {
+        refuse("argument \"" + std::string(argument) + "\" holds what looks like a card number",
+               "Card numbers belong to Stripe's own forms and are stored nowhere else.");
+    }
+}
+
 Metadata check_metadata(std::string_view json_text) {
     Metadata metadata;
     const bool is_object =
         visit_members(json_text, [&](const std::string &key, const json::Token &token) {
-            refuse_card_number(key, "");
+            refuse_card_number("metadata", key);
             check_key(key);
             std::string value = text_of(key, token);
-            refuse_card_number("", value);
+            refuse_card_number("metadata", value);
             check_value(key, value);
             metadata.emplace_back(key, std::move(value));
         });

@@ -18,6 +18,10 @@ using Metadata = std::vector<std::pair<std::string, std::string>>;
 inline constexpr std::string_view project_key = "project_id";
 inline constexpr std::string_view intent_key = "billstack_intent";
 
+// Throws core::Error(bad_argument), which names the argument and does not show the text, when that
+// holds a card number.
+void refuse_card_number(std::string_view argument, std::string_view text);
+
 // json_text: a JSON value that the server's jsonb has passed. Throws core::Error(bad_argument),
 // whose texts name the key and never show a value: no object, more than 48 keys (two are
 // billstack's), a key that is empty, longer than 40 characters, reserved, or has brackets; a value

@@ -56,6 +56,39 @@ settled($node);
 is($node->sql("SELECT name FROM $mirror.customers WHERE id = 'cus_try1'"), '**** **** **** 4242', 'escapes do not help');
 is($node->sql("SELECT balance FROM $mirror.customers WHERE id = 'cus_try2'"), '9999999999999999', 'nor a number');
 
+# --- by calls, and by what Stripe says of them -------------------------------------------------------------------
+
+$node->sql(q{SELECT billstack.create_project('acme', 'Widgets', id => 'proj_widgets')});
+my $pp = $node->sql(q{SELECT billstack.create_product('proj_widgets', 'Cloud') #>> '{product,id}'});
+my $pc = $node->sql(q{SELECT billstack.create_customer('proj_widgets', 'ada@example.com') #>> '{customer,id}'});
+my $pri = $node->sql("SELECT billstack.create_price('proj_widgets', '$pp', 900, 'usd', 'month') #>> '{price,id}'");
+my $sent = $sim->requests;
+for my $card (@cards)
+{
+	my $address = ($card =~ s/ /./gr) . '@example.com';
+	my $metadata = qq('{"note": "$card"}');
+	my $pages = "'https://shop.example/a', 'https://shop.example/b'";
+	for my $call ("create_customer('proj_widgets', 'new\@example.com', '$card')", "create_customer('proj_widgets', '$address')",
+		"create_customer('proj_widgets', 'new\@example.com', metadata => $metadata)",
+		"update_customer('proj_widgets', '$pc', name => 'Ada $card')", "update_customer('proj_widgets', '$pc', '$address')", "update_customer('proj_widgets', '$pc', metadata => $metadata)",
+		"create_product('proj_widgets', 'for $card')", "create_product('proj_widgets', 'x', '$card.')", "create_product('proj_widgets', 'x', metadata => $metadata)",
+		"update_product('proj_widgets', '$pp', '$card')", "update_product('proj_widgets', '$pp', description => '$card')", "update_product('proj_widgets', '$pp', metadata => $metadata)",
+		"create_price('proj_widgets', '$pp', 100, 'usd', metadata => $metadata)", "update_price('proj_widgets', '$pri', metadata => $metadata)",
+		"create_checkout('proj_widgets', '$pc', '$pri', $pages, metadata => $metadata)",
+		"create_project('acme', '$card')", "create_api_key('acme', '$card')", "map_account('acme', 'cus_list0', '$card')", "map_account('acme', '$card', 'x')")
+	{
+		my ($code, $out, $error) = $node->psql('postgres', "\\set VERBOSITY verbose\nSELECT billstack.$call");
+		my $rest = $error =~ s/^LINE.*//msr;
+		ok($error =~ /ERROR:  22023: argument "\w+" holds what looks like a card number/ && index($rest, $card) < 0, "refused: $call") or diag($error);
+	}
+}
+is($sim->requests, $sent, 'and nothing was sent');
+$sim->faults({ match => { method => 'POST', path => '^/v1/products$' }, count => 1, action => { status => 400, message => "Invalid name: $cards[0] and $cards[2]" } });
+my ($code, $out, $error) = $node->psql('postgres', q{SELECT billstack.create_product('proj_widgets', 'Refused')});
+like($error, qr/Invalid name: \*{12}4242 and \*{4} \*{4} \*{4} 4444/, 'what Stripe says to a caller is masked');
+$node->comes_true(q{SELECT EXISTS (SELECT FROM billstack.calls WHERE state = 'refused' AND error LIKE '%************4242 and **** **** **** 4444%')},
+	'and in the view of calls');
+
 # --- nothing of it is anywhere --------------------------------------------------------------------------------
 
 my $tables = $node->sql("SELECT c.oid::regclass FROM pg_class AS c WHERE c.relkind = 'r'

@@ -88,5 +88,18 @@ TEST(ApiError, strange_bodies_give_empty_texts) {
     EXPECT_EQ(harmless_text("a\r\nb\x01\x7f"), "a  b  ");
 }
 
+TEST(ApiError, card_numbers_are_masked) {
+    const ApiError error = parse_api_error(
+        R"({"error":{"message":"no such \"name\": 4242424242424242, \u0035555-5555-5555-4444",)"
+        R"("param":"metadata[378282246310005]","code":"4242424242424241"}})");
+    EXPECT_EQ(error.message, "no such \"name\": ************4242, ****-****-****-4444");
+    EXPECT_EQ(error.param, "metadata[***********0005]");
+    EXPECT_EQ(error.code, "4242424242424241");
+    const std::string cut = parse_api_error(R"({"error":{"message":")" + std::string(485, 'x') +
+                                            R"( 4242424242424242 and more"}})")
+                                .message;
+    EXPECT_EQ(cut.substr(485), " ***********...");
+}
+
 } // namespace
 } // namespace billstack::stripe

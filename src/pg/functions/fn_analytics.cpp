@@ -2,6 +2,7 @@
 #include "pg/access/team_access.hpp"
 #include "pg/billing/analytics_store.hpp"
 #include "pg/bridge/datum.hpp"
+#include "stripe/metadata.hpp"
 
 namespace billstack::pg {
 
@@ -16,6 +17,7 @@ std::string short_argument(const char *name, std::string text) {
                           "argument \"" + std::string(name) + "\" is empty or too long",
                           "It has 1 to 255 bytes.");
     }
+    stripe::refuse_card_number(name, text);
     return text;
 }
 

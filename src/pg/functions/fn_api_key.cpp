@@ -7,6 +7,7 @@
 #include "pg/access/team_access.hpp"
 #include "pg/team/connection_answer.hpp"
 #include "pg/team/key_check.hpp"
+#include "stripe/metadata.hpp"
 
 namespace billstack::pg {
 
@@ -21,6 +22,7 @@ std::string name_argument(const Args &args, int position) {
         throw core::Error(core::Code::bad_argument, "bad name of an API key",
                           "A name has 1 to 200 bytes.");
     }
+    stripe::refuse_card_number("name", name);
     return name;
 }
 

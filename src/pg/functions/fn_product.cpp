@@ -138,6 +138,7 @@ BILLSTACK_SQL_FUNCTION(billstack_create_product) {
     require_writable("create_product");
     Project project = require_project(project_id, Billing::write, writing);
     check_name(product.name, "name", longest_name);
+    check_description(product.description);
     Integration integration = require_linked(project);
     product.project_id = project.id;
     product.stripe_product_id = make_product(project, integration, product, metadata.metadata);
@@ -173,6 +174,7 @@ BILLSTACK_SQL_FUNCTION(billstack_update_product) {
     if (change.name) {
         check_name(*change.name, "name", longest_name);
     }
+    check_description(change.description);
     if (metadata) {
         change.metadata = metadata->json_text;
     }

@@ -61,6 +61,13 @@ void check_name(const std::string &name, const char *argument, std::size_t longe
                           std::string("argument \"") + argument + "\" must have 1 to " +
                               std::to_string(longest) + " bytes and not only blanks");
     }
+    stripe::refuse_card_number(argument, name);
+}
+
+void check_description(const std::optional<std::string> &description) {
+    if (description) {
+        stripe::refuse_card_number("description", *description);
+    }
 }
 
 void check_email(const std::string &email) {
@@ -68,6 +75,7 @@ void check_email(const std::string &email) {
         throw core::Error(core::Code::bad_argument, "argument \"email\" is not an e-mail address",
                           "An address is like ada@example.com, at most 254 bytes.");
     }
+    stripe::refuse_card_number("email", email);
 }
 
 std::optional<bool> optional_boolean(const Args &args, int position) {

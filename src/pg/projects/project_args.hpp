@@ -21,9 +21,11 @@ struct Paging {
 };
 Paging paging_arguments(const Args &args, int max_rows, int skip_rows);
 
-// Not empty or blank, at most `longest` bytes; throws core::Error(bad_argument).
+// These throw core::Error(bad_argument), also for what holds a card number.
+// Not empty or blank, at most `longest` bytes.
 void check_name(const std::string &name, const char *argument, std::size_t longest);
-// Plausible as an e-mail address: name@host.tld without blanks. Throws core::Error(bad_argument).
+void check_description(const std::optional<std::string> &description);
+// Plausible as an e-mail address: name@host.tld without blanks.
 void check_email(const std::string &email);
 
 std::optional<bool> optional_boolean(const Args &args, int position);
