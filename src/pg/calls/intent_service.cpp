@@ -355,8 +355,9 @@ void IntentService::on_result(stripe::CallResult result) {
 
 void IntentService::on_sent(Open &open, stripe::CallResult result) {
     bool repeated = open.unresolved || result.attempts > 1;
-    // An earlier attempt has ended the object: of another round, for a DELETE has no key, or one that
-    // libcurl repeated by itself, on another connection. Or it was gone before, then the read says so.
+    // An earlier attempt has ended the object: of another round, for a DELETE has no key, or one
+    // that libcurl repeated by itself, on another connection. Or it was gone before, then the read
+    // says so.
     if (open.call.method == "DELETE" && is_missing(result) && open.readable() &&
         !open.row.object_id.empty()) {
         open.written = std::move(result);
