@@ -64,7 +64,7 @@ CREATE TABLE billstack_internal.event_mark (
     PRIMARY KEY (integration_id, kind, object_id)
 );
 REVOKE ALL ON billstack_internal.event_mark FROM PUBLIC;
-COMMENT ON TABLE billstack_internal.event_mark IS 'the second of the newest event that showed the stored state once more';
+COMMENT ON TABLE billstack_internal.event_mark IS 'the second of the newest event that showed the stored state once more; of a kind that is read as its customer''s list only, object_id is the customer and as_of the second up to which that list was read by itself';
 
 CREATE TABLE billstack_internal.refetch (
     integration_id integer NOT NULL REFERENCES billstack_internal.integration (id) ON DELETE CASCADE,

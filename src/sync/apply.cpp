@@ -1,5 +1,6 @@
 #include "sync/apply.hpp"
 
+#include "sync/apply_list.hpp"
 #include "sync/row_writer.hpp"
 
 #include <algorithm>
@@ -130,48 +131,6 @@ ApplyReport apply(MirrorStore &store, FetchedPage &page, Source source,
         apply_list(store, page, list, outcome, source, api_version, report);
     }
     note_touched(page, outcome, report);
-    return report;
-}
-
-// A kind with one list per object of the page. Rows that can be read alone have events of their
-// own, and are judged like any object; the others go by their list.
-ApplyReport apply_only_list(MirrorStore &store, const FetchedPage &page, Source source,
-                            const std::string &api_version) {
-    ApplyReport report;
-    const stripe::ChildList &list = *page.only_list;
-    std::vector<Incoming> rows;
-    std::vector<std::string_view> kept;
-    std::map<std::string_view, AsOf> windows;
-    for (const std::unique_ptr<ChildPage> &more : page.more) {
-        for (const Row &row : more->rows) {
-            rows.push_back({row, more->as_of, more->parent_id, api_version});
-            kept.push_back(row.id);
-        }
-        auto [at, added] = windows.emplace(more->parent_id, more->as_of);
-        if (added) {
-            report.touched.push_back(more->parent_id);
-        }
-        AsOf &window = at->second;
-        window.start = std::min(window.start, more->as_of.start);
-        window.end = std::max(window.end, more->as_of.end);
-    }
-    report.read = static_cast<std::int64_t>(rows.size());
-    bool alone = !list.kind->retrieve_path.empty();
-    if (!rows.empty()) {
-        write_rows(store, *list.kind, source, std::move(rows),
-                   {[alone](const StoredState &stored, const Incoming &incoming) {
-                       return (alone ? decide_read : decide_child)(stored, incoming.as_of,
-                                                                   incoming.row.digest);
-                   }},
-                   report);
-    }
-    std::vector<CompleteList> complete;
-    for (const auto &[parent, window] : windows) {
-        complete.push_back({parent, window});
-    }
-    if (!complete.empty() && !list.kind->outlives_list) {
-        report.changed += store.tombstone_missing(list, source, complete, kept);
-    }
     return report;
 }
 
@@ -326,22 +285,6 @@ bool apply_gone(MirrorStore &store, const stripe::Kind &kind, const std::string 
         store.tombstone_missing(list, Source::read, {{id, as_of}}, {});
     }
     return true;
-}
-
-ApplyReport apply_parent_list(MirrorStore &store, const stripe::ChildList &list,
-                              const std::string &parent_id,
-                              const std::vector<std::unique_ptr<ChildPage>> &pages,
-                              const std::string &api_version) {
-    ApplyReport report;
-    ListWriter writer(list, Source::read);
-    AsOf window = pages.at(0)->as_of;
-    for (const std::unique_ptr<ChildPage> &page : pages) {
-        writer.add(parent_id, page->rows, page->as_of, api_version);
-        window.end = std::max(window.end, page->as_of.end);
-    }
-    writer.complete(parent_id, window);
-    writer.write(store, report);
-    return report;
 }
 
 } // namespace billstack::sync

@@ -43,6 +43,11 @@ struct SeenAgain {
     std::int64_t second;
 };
 
+struct MissingChild {
+    std::string id;
+    std::string parent_id;
+};
+
 // The mirror of one integration, inside a transaction the caller owns.
 class MirrorStore {
   public:
@@ -68,7 +73,17 @@ class MirrorStore {
     virtual std::int64_t tombstone_missing(const stripe::ChildList &list, Source source,
                                            const std::vector<CompleteList> &parents,
                                            const std::vector<std::string_view> &kept_ids) = 0;
-    // StoredState::seen_at of these rows, unless a later one is known.
+    // Live children of these parents that are not among the kept ones, but for certainly newer
+    // ones; at most so many.
+    virtual std::vector<MissingChild>
+    missing_children(const stripe::ChildList &list, const std::vector<CompleteList> &parents,
+                     const std::vector<std::string_view> &kept_ids, std::int64_t most) = 0;
+    // Of a kind that is read as its parent's list only: up to which second each parent's list was
+    // read by itself, as remember_seen() was told; ids point into parents. Others are left out.
+    virtual std::vector<SeenAgain> lists_read(const stripe::Kind &kind,
+                                              const std::vector<std::string_view> &parents) = 0;
+    // StoredState::seen_at of these rows, or lists_read() of these parents, unless a later one is
+    // known.
     virtual void remember_seen(const stripe::Kind &kind, const std::vector<SeenAgain> &seen) = 0;
     virtual void request_refetches(const std::vector<RefetchRequest> &requests) = 0;
     // Further kinds get their tables on first use.

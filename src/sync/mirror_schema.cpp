@@ -314,4 +314,14 @@ std::string tombstone_missing_statement(std::string_view schema, const stripe::C
            "OPERATOR(pg_catalog.=) m.id) AND m._as_of OPERATOR(pg_catalog.<=) p.window_end";
 }
 
+std::string missing_children_statement(std::string_view schema, const stripe::ChildList &list) {
+    return "SELECT m.id, p.id FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2)) "
+           "AS p (id, window_end) JOIN " +
+           table_name(schema, *list.kind) + " AS m ON m." + quote_identifier(list.parent_column) +
+           " OPERATOR(pg_catalog.=) p.id WHERE m._deleted_at IS NULL AND NOT EXISTS "
+           "(SELECT FROM pg_catalog.unnest($3) AS kept (id) WHERE kept.id "
+           "OPERATOR(pg_catalog.=) m.id) AND m._as_of OPERATOR(pg_catalog.<=) p.window_end "
+           "LIMIT $4";
+}
+
 } // namespace billstack::sync

@@ -73,5 +73,8 @@ std::string mark_deleted_statement(std::string_view schema, const stripe::Kind &
 // child ids that exist, $5 text _source: children of those parents that are not in $4 and not newer
 // become tombstones, as of the window.
 std::string tombstone_missing_statement(std::string_view schema, const stripe::ChildList &list);
+// $1 text[] parent ids, $2 timestamptz[] ends of their windows, $3 text[] child ids that are left
+// out, $4 the most rows -> id and parent's id of other children that live and are not newer.
+std::string missing_children_statement(std::string_view schema, const stripe::ChildList &list);
 
 } // namespace billstack::sync

@@ -119,9 +119,39 @@ class FakeMirrorStore final : public sync::MirrorStore {
         return gone;
     }
 
+    std::vector<sync::MissingChild> missing_children(const stripe::ChildList &list,
+                                                     const std::vector<sync::CompleteList> &parents,
+                                                     const std::vector<std::string_view> &kept_ids,
+                                                     std::int64_t most) override {
+        std::vector<sync::MissingChild> missing;
+        for (const sync::CompleteList &parent : parents)
+            for (const auto &[id, stored] : tables[std::string(list.kind->name)])
+                if (stored.parent == parent.parent_id && !stored.state.deleted &&
+                    stored.state.as_of.start <= parent.as_of.end &&
+                    !std::count(kept_ids.begin(), kept_ids.end(), id) &&
+                    static_cast<std::int64_t>(missing.size()) < most)
+                    missing.push_back({id, stored.parent});
+        return missing;
+    }
+
+    std::vector<sync::SeenAgain> lists_read(const stripe::Kind &kind,
+                                            const std::vector<std::string_view> &parents) override {
+        std::vector<sync::SeenAgain> read;
+        for (std::string_view parent : parents)
+            if (const auto at = lists.find({std::string(kind.name), std::string(parent)});
+                at != lists.end())
+                read.push_back({parent, at->second});
+        return read;
+    }
+
     void remember_seen(const stripe::Kind &kind,
                        const std::vector<sync::SeenAgain> &seen) override {
         for (const sync::SeenAgain &each : seen) {
+            if (kind.list_parent != nullptr && kind.retrieve_path.empty()) {
+                std::int64_t &read = lists[{std::string(kind.name), std::string(each.id)}];
+                read = std::max(read, each.second);
+                continue;
+            }
             auto &at = tables[std::string(kind.name)].at(std::string(each.id)).state.seen_at;
             at = std::max(at.value_or(each.second), each.second);
         }
@@ -152,7 +182,8 @@ class FakeMirrorStore final : public sync::MirrorStore {
         return ids;
     }
 
-    std::map<std::string, std::map<std::string, Stored>> tables; // by kind, by id
+    std::map<std::string, std::map<std::string, Stored>> tables;       // by kind, by id
+    std::map<std::pair<std::string, std::string>, std::int64_t> lists; // read, by kind and parent
     std::vector<Upsert> upserts;
     std::vector<Tombstones> tombstones;
     std::vector<Refetch> refetches;

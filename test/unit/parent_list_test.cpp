@@ -1,6 +1,7 @@
 // Kinds that have one list per customer: what the walker asks for along the customers, and what is
 // written of it.
 #include "fake_mirror_store.hpp"
+#include "sync/event_batch.hpp"
 #include "walker_fixture.hpp"
 
 #include <gtest/gtest.h>
@@ -98,6 +99,46 @@ TEST_F(ParentListTest, what_has_left_the_list_is_gone) {
     EXPECT_EQ(report.unchanged, 1);
     EXPECT_EQ(report.changed, 1);
     EXPECT_EQ(store.live("tax_id"), (IdSet{"txi_2"}));
+}
+
+TEST_F(ParentListTest, what_an_event_has_brought_meanwhile_is_not_gone) {
+    for (int later : {0, 1, 2}) {
+        store = {};
+        start("tax_id");
+        reply(sent(), {object_of("cus_1", 1)});
+        reply(sent(), {});
+        std::int64_t end = walker->ready_page()->fetched->more.at(0)->as_of.end;
+        std::string body = R"({"id":"evt_1","object":"event","type":"customer.tax_id.created",)"
+                           R"("livemode":false,"created":)" +
+                           std::to_string(end - 1 + later) +
+                           R"(,"data":{"object":{"id":"txi_9","object":"tax_id",)"
+                           R"("customer":"cus_1"}}})";
+        stripe::Event event = stripe::parse_event(body);
+        apply_events(store, {&event}, {"acct_1", false}, {});
+        write();
+        EXPECT_EQ(store.live("tax_id"), (IdSet{"txi_9"})) << later;
+        EXPECT_EQ(store.refetches.size(), later < 2 ? 1U : 0U) << later;
+    }
+}
+
+TEST_F(ParentListTest, a_list_read_by_itself_meanwhile_is_newer) {
+    copy("active_entitlement", {object_of("ent_1", 1)});
+    pass(std::chrono::seconds(10));
+    start("active_entitlement");
+    reply(sent(), {object_of("cus_1", 1)});
+    reply(sent(), {object_of("ent_2", 2), object_of("ent_1", 1)});
+    // Sent later, written first: the customer has lost all.
+    auto refetched = std::make_unique<ChildPage>();
+    refetched->as_of = walker->ready_page()->fetched->more.at(0)->as_of;
+    refetched->page = json::ListPage::parse(list_of({}, false));
+    std::vector<std::unique_ptr<ChildPage>> pages;
+    pages.push_back(std::move(refetched));
+    apply_parent_list(store, *stripe::parent_list(kind("active_entitlement")), "cus_1", pages,
+                      "2025-03-31.basil");
+    EXPECT_EQ(write().unclear, 1);
+    EXPECT_EQ(store.live("active_entitlement"), IdSet{});
+    ASSERT_EQ(store.refetches.size(), 1U);
+    EXPECT_EQ(store.refetches[0].id + " " + store.refetches[0].reason, "cus_1 entitlements");
 }
 
 TEST_F(ParentListTest, a_detached_payment_method_is_not_gone) {

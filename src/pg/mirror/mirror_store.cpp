@@ -390,6 +390,45 @@ std::int64_t SpiMirrorStore::tombstone_missing(const stripe::ChildList &list, sy
     return static_cast<std::int64_t>(run_plan(statement, params).size());
 }
 
+std::vector<sync::MissingChild>
+SpiMirrorStore::missing_children(const stripe::ChildList &list,
+                                 const std::vector<sync::CompleteList> &parents,
+                                 const std::vector<std::string_view> &kept_ids, std::int64_t most) {
+    MemoryScope scope("billstack missing children");
+    LocalSetting by_index("enable_seqscan", "off");
+    std::vector<std::string_view> ids;
+    for (const sync::CompleteList &parent : parents) {
+        ids.push_back(parent.parent_id);
+    }
+    std::vector<Param> params{text_array(ids),
+                              mapped_array(time_type, parents,
+                                           [](const sync::CompleteList &parent) {
+                                               return std::optional(second_datum(parent.as_of.end));
+                                           }),
+                              text_array(kept_ids), param(most)};
+    SPIPlanPtr statement =
+        plan("children " + std::string(list.kind->table),
+             sync::missing_children_statement(target_.schema_name, list), types_of(params));
+    Rows rows = run_plan(statement, params);
+    std::vector<sync::MissingChild> children;
+    for (std::uint64_t row = 0; row < rows.size(); ++row) {
+        children.push_back({rows.text(row, 1), rows.text(row, 2)});
+    }
+    return children;
+}
+
+std::vector<sync::SeenAgain>
+SpiMirrorStore::lists_read(const stripe::Kind &kind, const std::vector<std::string_view> &parents) {
+    Positions position = positions_of(parents);
+    std::vector<sync::SeenAgain> lists;
+    for (const EventMark &mark : load_event_marks(target_.integration_id, kind.name, parents)) {
+        if (auto found = position.find(mark.object_id); found != position.end()) {
+            lists.push_back({found->first, mark.second});
+        }
+    }
+    return lists;
+}
+
 void SpiMirrorStore::remember_seen(const stripe::Kind &kind,
                                    const std::vector<sync::SeenAgain> &seen) {
     std::vector<EventMark> marks;

@@ -37,6 +37,12 @@ class SpiMirrorStore final : public sync::MirrorStore {
     std::int64_t tombstone_missing(const stripe::ChildList &list, sync::Source source,
                                    const std::vector<sync::CompleteList> &parents,
                                    const std::vector<std::string_view> &kept_ids) override;
+    std::vector<sync::MissingChild> missing_children(const stripe::ChildList &list,
+                                                     const std::vector<sync::CompleteList> &parents,
+                                                     const std::vector<std::string_view> &kept_ids,
+                                                     std::int64_t most) override;
+    std::vector<sync::SeenAgain> lists_read(const stripe::Kind &kind,
+                                            const std::vector<std::string_view> &parents) override;
     void remember_seen(const stripe::Kind &kind, const std::vector<sync::SeenAgain> &seen) override;
     void request_refetches(const std::vector<sync::RefetchRequest> &requests) override;
     void ensure_table(const stripe::Kind &kind) override;
