@@ -101,7 +101,8 @@ RangeWalker::RangeWalker(stripe::Caller &caller, const core::Clock &clock, const
                          int range_no, RangePosition position, WalkerOptions options)
     : caller_(caller), clock_(clock), kind_(kind),
       walked_(kind.list_parent != nullptr ? *kind.list_parent : kind), range_no_(range_no),
-      options_(std::move(options)), written_(position), fetched_(std::move(position)),
+      options_(std::move(options)), most_a_page_(options_.page_size), written_(position),
+      fetched_(std::move(position)),
       began_(fetched_.cursor.empty() ? fetched_.created_lte : fetched_.cursor_created),
       has_read_(!written_.cursor.empty()) {}
 
@@ -237,7 +238,7 @@ void RangeWalker::on_result(stripe::CallResult result) {
         }
     } catch (const core::Error &error) {
         // Not what a list looks like: a proxy's page, a cut body. The next try may fare better.
-        wait_and_start_over(error.message);
+        bad_answer(error.message);
     }
     advance();
 }
@@ -384,15 +385,21 @@ void RangeWalker::on_failure(const Purpose &purpose, const stripe::CallResult &r
         // Parent or child deleted between the page and its sub-list: read the page again.
         if (purpose.page != nullptr &&
             (result.http_status == 404 || result.error.code == "resource_missing")) {
-            wait_and_start_over(reason);
+            bad_answer(reason);
             return;
         }
         fail(core::Code::stripe_refused, reason);
         return;
-    default:
-        if (result.too_large) {
-            options_.page_size = std::max(1, options_.page_size / 2);
+    case CallStatus::bad_answer:
+        if (result.too_large && options_.page_size > 1) {
+            most_a_page_ = options_.page_size /= 2;
+            wait_and_start_over(reason);
+            error_code_ = core::Code::stripe_unreachable;
+            return;
         }
+        bad_answer(reason);
+        return;
+    default:
         wait_and_start_over(reason);
         error_code_ = result.status == CallStatus::rate_limited ? core::Code::stripe_rate_limited
                                                                 : core::Code::stripe_unreachable;
@@ -418,6 +425,21 @@ void RangeWalker::page_unreadable(const std::string &reason) {
         return;
     }
     wait_and_start_over(reason);
+}
+
+// From the second time on fewer objects at a time, to come past the one that cannot be had; one
+// that is asked for alone and cannot be had is given up after some tries.
+void RangeWalker::bad_answer(const std::string &reason) {
+    if (options_.page_size == 1 && ++bad_answers_ >= most_unreadable) {
+        fail(core::Code::stripe_unreachable, "an object of " + std::string(kind_.table) +
+                                                 " or a list of it cannot be read: " + reason);
+        return;
+    }
+    if (failures_ > 0) {
+        options_.page_size = std::max(1, options_.page_size / 2);
+    }
+    wait_and_start_over(reason);
+    error_code_ = core::Code::stripe_unreachable;
 }
 
 // The object that the cursor names was deleted. When its page is not written yet, reading on from
@@ -529,6 +551,7 @@ void RangeWalker::part_written(std::size_t rows) {
     written_ = page.position_after(page.rows_written);
     page.forget_written_children();
     failures_ = 0;
+    bad_answers_ = 0;
     put_offs_ = 0;
     put_off_until_.reset();
     error_.clear();
@@ -541,6 +564,8 @@ void RangeWalker::page_written() {
     pages_.pop_front();
     failures_ = 0;
     unreadable_ = 0;
+    bad_answers_ = 0;
+    options_.page_size = std::min(most_a_page_, options_.page_size * 2);
     put_offs_ = 0;
     put_off_until_.reset();
     error_.clear();

@@ -151,6 +151,7 @@ class RangeWalker {
     void accept_child_page(const Purpose &purpose, stripe::CallResult &result);
     void on_failure(const Purpose &purpose, const stripe::CallResult &result);
     void wait_and_start_over(std::string reason);
+    void bad_answer(const std::string &reason);
     void fail(core::Code code, std::string reason);
     void drop_unwritten();
     void restart_after_lost_cursor();
@@ -162,6 +163,7 @@ class RangeWalker {
     const stripe::Kind &walked_; // whose list is read: kind_, or its list_parent
     int range_no_;
     WalkerOptions options_;
+    int most_a_page_; // objects; what is smaller after a bad answer grows up to it again
     State state_ = State::walking;
     RangePosition written_; // what the table holds
     RangePosition fetched_; // where the next list page starts
@@ -176,7 +178,8 @@ class RangeWalker {
     bool all_fetched_ = false;
     int failures_ = 0; // since the last page was written
     int unreadable_ = 0;
-    int put_offs_ = 0; // in a row
+    int bad_answers_ = 0; // to requests for a single object, since the last page was written
+    int put_offs_ = 0;    // in a row
     std::optional<core::MonoTime> put_off_until_;
     core::MonoTime retry_at_{};
     std::string error_;

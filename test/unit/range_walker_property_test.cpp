@@ -93,7 +93,11 @@ class Round : public test::WalkerFixture {
         make_walker({created_gte, created_lte, "", {}});
         for (int steps = 0; walker->state() != State::done; ++steps) {
             ASSERT_LT(steps, 20000) << "no end: " << walker->error();
-            ASSERT_NE(walker->state(), State::failed) << walker->error();
+            if (walker->state() == State::failed) {
+                // One answer in three is garbage in some rounds: given up, and begun again.
+                ASSERT_EQ(walker->error_code(), core::Code::stripe_unreachable) << walker->error();
+                make_walker(walker->position());
+            }
             step();
         }
         EXPECT_EQ(caller.pending(), 0U);

@@ -361,6 +361,47 @@ TEST_F(RangeWalkerTest, a_page_too_large_is_asked_for_in_parts) {
     }
 }
 
+TEST_F(RangeWalkerTest, an_answer_that_can_never_be_read_is_given_up) {
+    for (bool too_large : {false, true}) {
+        start("customer");
+        int tries = 0;
+        for (; walker->state() != State::failed && tries < 50; ++tries) {
+            if (too_large) {
+                transport.answer(sent(), test::failed(http::Failure::too_large));
+                deliver(*walker);
+            } else {
+                answer_last(200, "<html>");
+            }
+            pass(std::chrono::seconds(60));
+            go_on();
+        }
+        EXPECT_EQ(tries, too_large ? 6 : 7) << "three objects a page, and five times one";
+        EXPECT_EQ(last_asked().params.at("limit"), "1");
+        EXPECT_EQ(walker->error_code(), Code::stripe_unreachable);
+        EXPECT_NE(walker->error().find("customers"), std::string::npos) << walker->error();
+    }
+}
+
+TEST_F(RangeWalkerTest, what_can_be_read_again_comes_in_whole_pages) {
+    start("customer");
+    for (int tries = 0; tries < 3; ++tries) {
+        answer_last(200, "<html>");
+        pass(std::chrono::seconds(60));
+        go_on();
+    }
+    EXPECT_EQ(last_asked().params.at("limit"), "1");
+    answer_page({9}, true);
+    write();
+    answer_page({8}, true);
+    write();
+    EXPECT_EQ(last_asked().params.at("limit"), "2");
+    answer_page({7}, true);
+    write();
+    answer_page({6}, true);
+    write();
+    EXPECT_EQ(last_asked().params.at("limit"), "3");
+}
+
 TEST_F(RangeWalkerTest, a_page_that_cannot_be_written_is_read_again_a_few_times) {
     start("customer");
     for (int failures = 1;; ++failures) {
