@@ -15,8 +15,8 @@ using stripe::IntentVerdict;
 
 // How far Stripe's clock and ours may be apart when objects are looked for by their time.
 constexpr std::int64_t clock_margin_s = 3600;
-// The URL of a page that cannot be read again is good for minutes:
-// docs.stripe.com/api/customer_portal.
+// Stripe calls the portal's pages short-lived and does not say how long they last
+// (docs.stripe.com/api/customer_portal/sessions): a cautious guess.
 constexpr std::int64_t page_lifetime_s = 240;
 
 bool is_missing(const stripe::CallResult &result) {
