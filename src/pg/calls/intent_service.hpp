@@ -1,8 +1,8 @@
 // Writes to Stripe in the worker: each is recorded durably before it is sent, carried out also when
-// nobody waits any more, and its outcome recorded before the answer is handed over (unless a lock
-// is in the way). One at a time of the same key; who asks for it meanwhile gets the same answer.
-// Changes of one object are made one after the other, in the order they were asked for. States of
-// one:
+// nobody waits any more, and its outcome recorded before the caller's function returns (unless a
+// lock is in the way). One at a time of the same key; who asks for it meanwhile gets the same
+// answer. Changes of one object are made one after the other, in the order they were asked for.
+// States of one:
 //
 //   queued --> sending --> reading ----> answered
 //    ^  \ \______|____________^   /

@@ -179,6 +179,9 @@ StripeObject write_to_stripe(const Integration &integration, const StripeWrite &
         }
     }
     StripeAnswer answer = std::move(ask_stripe({request}).front());
+    if (answer.unsent != Unsent::no || answer.status != stripe::CallStatus::ok) {
+        wait_for_outcome(answer);
+    }
     if (answer.unsent != Unsent::no) {
         throw_unsent(answer, describe(write.operation));
     }
@@ -191,6 +194,7 @@ StripeObject write_to_stripe(const Integration &integration, const StripeWrite &
     } else if (mirror) {
         mirror->take_object(answer.repeated ? answer.current_body : answer.body, window_of(answer));
     }
+    wait_for_outcome(answer);
     return {std::move(id), std::move(answer.body)};
 }
 

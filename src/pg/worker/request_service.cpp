@@ -17,7 +17,7 @@ void write_answer(RequestSlot &slot, const StripeAnswer &result, std::string_vie
     writer.text(result.error.code).text(result.error.param).text(result.error.message);
     writer.text(result.error.decline_code).text(body);
     writer.number(static_cast<std::int64_t>(result.unsent)).number(result.repeated ? 1 : 0);
-    writer.text(result.current_body);
+    writer.text(result.current_body).number(static_cast<std::int64_t>(result.outcome));
     slot.answer_length = writer.length();
 }
 
@@ -121,13 +121,35 @@ void RequestService::on_result(const stripe::CallResult &result) {
     answer(open, {result});
 }
 
-void RequestService::answer_writes() {
-    for (const IntentService::Answer &each : intents_.take_answers()) {
+void RequestService::answer_writes(bool outcomes_follow) {
+    std::uint64_t outcome = 0;
+    if (outcomes_follow) {
+        SpinGuard guard(state_);
+        DatabaseEntry *entry = find_entry(state_, MyDatabaseId);
+        outcome = entry != nullptr ? ++entry->outcomes_begun : 0;
+    }
+    for (IntentService::Answer &each : intents_.take_answers()) {
         if (auto found = writes_.find(each.waiter); found != writes_.end()) {
             Open open = found->second;
             writes_.erase(found);
+            each.answer.outcome = outcome;
+            if (outcome != 0) {
+                outcome_waiters_.push_back(open.slot->backend_procno);
+            }
             answer(open, each.answer);
         }
+    }
+}
+
+void RequestService::outcomes_settled() {
+    {
+        SpinGuard guard(state_);
+        if (DatabaseEntry *entry = find_entry(state_, MyDatabaseId)) {
+            entry->outcomes_done = entry->outcomes_begun;
+        }
+    }
+    for (int backend : std::exchange(outcome_waiters_, {})) {
+        set_latch_of(backend);
     }
 }
 

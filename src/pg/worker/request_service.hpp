@@ -17,8 +17,10 @@ class RequestService {
     // Somebody waits for an answer, or did a moment ago: who makes a call often makes another.
     bool in_use() const;
     void on_result(const stripe::CallResult &result);
-    // Hands over what the intents have answered.
-    void answer_writes();
+    // Hands over what the intents have answered. outcomes_follow: their outcomes are recorded next,
+    // and outcomes_settled() says that this is over.
+    void answer_writes(bool outcomes_follow);
+    void outcomes_settled();
 
   private:
     struct Open {
@@ -38,6 +40,7 @@ class RequestService {
     std::map<IntentService::Waiter, Open> writes_;
     IntentService::Waiter next_waiter_ = 1;
     std::optional<core::MonoTime> last_answer_;
+    std::vector<int> outcome_waiters_; // backends, by the index of their PGPROC
 };
 
 // Answers every slot the worker of `database` still has as unreachable, with `reason`. For the end

@@ -12,6 +12,9 @@ namespace {
 // created, worker restarting).
 constexpr int worker_start_patience_ms = 10000;
 
+// What keeps the worker from recording an outcome keeps nobody's answer.
+constexpr int outcome_patience_ms = 1000;
+
 bool exit_callback_registered = false;
 
 void give_back(SharedState &state, RequestSlot &slot) noexcept {
@@ -126,6 +129,7 @@ StripeAnswer read_answer(const RequestSlot &slot, bool secret) {
     answer.unsent = static_cast<Unsent>(reader.number());
     answer.repeated = reader.number() != 0;
     answer.current_body = reader.text();
+    answer.outcome = static_cast<std::uint64_t>(reader.number());
     return answer;
 }
 
@@ -258,6 +262,12 @@ StripeAnswer wait_for_answer(SharedState &state, const OpenRequest &open) {
     return answer;
 }
 
+bool outcome_is_settled(SharedState &state, std::uint64_t outcome) {
+    SpinGuard guard(state);
+    const DatabaseEntry *entry = find_entry(state, MyDatabaseId);
+    return entry == nullptr || entry->worker_pid == 0 || entry->outcomes_done >= outcome;
+}
+
 // While no slot is free the own answers are taken first: a caller that only held on to its slots
 // and waited for more could wait for another that does the same.
 RequestSlot *claim_or_collect(SharedState &state, const std::vector<OpenRequest> &open,
@@ -301,6 +311,15 @@ std::vector<StripeAnswer> ask_stripe(const std::vector<StripeRequest> &requests)
         answers.push_back(wait_for_answer(state, open[answers.size()]));
     }
     return answers;
+}
+
+void wait_for_outcome(const StripeAnswer &answer) {
+    SharedState &state = require_shared_state();
+    TimestampTz give_up = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), outcome_patience_ms);
+    while (answer.outcome != 0 && !outcome_is_settled(state, answer.outcome) &&
+           GetCurrentTimestamp() < give_up) {
+        wait_for_latch(20);
+    }
 }
 
 } // namespace billstack::pg

@@ -48,11 +48,16 @@ struct StripeAnswer : stripe::CallResult {
     // "" when that could not be read.
     bool repeated = false;
     std::string current_body = {};
+    std::uint64_t outcome = 0; // of a write: for wait_for_outcome()
 };
 
 // Sends all at once and waits for all, answers in the order of the requests. Throws
 // core::Error(in_recovery) on a standby; not_ready without preloading or worker, with the line to
 // add; cap_reached when a request is larger than a slot; PgError for cancel.
 std::vector<StripeAnswer> ask_stripe(const std::vector<StripeRequest> &requests);
+
+// Until the worker has recorded the outcome of a write, which it does while its caller goes on with
+// the answer. Not where a lock keeps it from that, and not for ever. Throws PgError for cancel.
+void wait_for_outcome(const StripeAnswer &answer);
 
 } // namespace billstack::pg

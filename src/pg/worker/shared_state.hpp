@@ -41,22 +41,24 @@ struct BackfillWorkerEntry {
 struct DatabaseEntry {
     Oid database; // InvalidOid: the entry is free
     DatabaseState state;
-    pid_t worker_pid;          // 0: none
-    int worker_procno;         // index of its PGPROC, for its latch; -1: none
-    pid_t held_by;             // backend that holds the database, 0: none
-    int holder_procno;         // its latch is set when the worker has gone
-    bool leave;                // the worker is asked to end with exit code 0
-    bool work_waiting;         // set at commit: rows the worker should look at
-    bool inbox_waiting;        // the same for rows of the inbox and calls of handlers
-    bool runs_waiting;         // the same for runs and ranges that another worker has touched
-    bool refetch_waiting;      // the same for refetches that another worker asks for
-    bool counters_changed;     // pg/inbox_counters.hpp has something to store
-    std::uint64_t inbox_moves; // odd while the worker moves events to the ledger
-    bool key_used;             // pg/key_uses.hpp has something to store
-    bool extension_missing;    // the worker found no extension: nothing to restart
-    bool rescan;               // CREATE EXTENSION committed here: forget extension_missing
-    bool terminated;           // the worker was told to end by a signal: no failure
-    std::int32_t failures;     // in a row
+    pid_t worker_pid;             // 0: none
+    int worker_procno;            // index of its PGPROC, for its latch; -1: none
+    pid_t held_by;                // backend that holds the database, 0: none
+    int holder_procno;            // its latch is set when the worker has gone
+    bool leave;                   // the worker is asked to end with exit code 0
+    bool work_waiting;            // set at commit: rows the worker should look at
+    bool inbox_waiting;           // the same for rows of the inbox and calls of handlers
+    bool runs_waiting;            // the same for runs and ranges that another worker has touched
+    bool refetch_waiting;         // the same for refetches that another worker asks for
+    bool counters_changed;        // pg/inbox_counters.hpp has something to store
+    std::uint64_t inbox_moves;    // odd while the worker moves events to the ledger
+    std::uint64_t outcomes_begun; // answers of writes were handed over whose outcome is
+    std::uint64_t outcomes_done;  // recorded, or put off, up to this number
+    bool key_used;                // pg/key_uses.hpp has something to store
+    bool extension_missing;       // the worker found no extension: nothing to restart
+    bool rescan;                  // CREATE EXTENSION committed here: forget extension_missing
+    bool terminated;              // the worker was told to end by a signal: no failure
+    std::int32_t failures;        // in a row
     TimestampTz retry_at;
     TimestampTz started_at;
     TimestampTz last_turn_at;

@@ -349,22 +349,31 @@ void Worker::record_outcomes() {
     }
 }
 
-// Who has the answer of a write finds its outcome in view calls. What keeps the outcome from being
-// recorded keeps nobody's answer.
+// Whose call has returned finds its outcome in view calls: it is recorded while the caller writes
+// the answer into the mirror, and then waited for. What keeps it from being recorded keeps nobody.
 void Worker::hand_over_writes() {
-    if (intents_->has_answers() && intents_->has_outcomes() && version_fits_ && !resume_at_) {
-        set_lock_patience(LockPatience::beside_calls);
-        try {
-            record_outcomes();
-        } catch (const PgError &error) {
-            outcomes_after_ = clock_.mono() + counters_pause;
-            log(LOG, "billstack: outcomes of calls wait: " + short_text(error.what()));
-        } catch (const core::Error &error) {
-            outcomes_after_ = clock_.mono() + counters_pause;
-            log(LOG, "billstack: outcomes of calls wait: " + short_text(error.message));
-        }
+    if (!intents_->has_answers()) {
+        return;
     }
-    requests_->answer_writes();
+    bool record = intents_->has_outcomes() && version_fits_ && !resume_at_;
+    requests_->answer_writes(record);
+    if (!record) {
+        return;
+    }
+    set_lock_patience(LockPatience::beside_calls);
+    std::string trouble;
+    try {
+        record_outcomes();
+    } catch (const PgError &error) {
+        trouble = error.what();
+    } catch (const core::Error &error) {
+        trouble = error.message;
+    }
+    requests_->outcomes_settled();
+    if (!trouble.empty()) {
+        outcomes_after_ = clock_.mono() + counters_pause;
+        log(LOG, "billstack: outcomes of calls wait: " + short_text(trouble));
+    }
 }
 
 void Worker::run() {
@@ -452,6 +461,7 @@ bool enter_state(SharedState &state) {
     entry->worker_pid = MyProcPid;
     entry->worker_procno = own_procno();
     entry->leave = false;
+    entry->outcomes_done = entry->outcomes_begun;
     entry->terminated = false;
     strlcpy(entry->worker_version, BILLSTACK_VERSION, sizeof(entry->worker_version));
     return true;
