@@ -34,12 +34,14 @@ CREATE EXTENSION billstack;
 SELECT billstack.connect('bench', :'key');
 SELECT billstack.create_project('bench', 'Bench', id => 'proj_bench');
 CREATE TABLE public.shop AS
-SELECT billstack.create_customer('proj_bench', 'buyer@example.com') #>> '{customer,id}' AS customer,
-       billstack.create_product('proj_bench', 'Gold') #>> '{product,id}' AS product, NULL::text AS price;
+SELECT c #>> '{customer,id}' AS customer, c #>> '{customer,stripeCustomerId}' AS stripe_customer,
+       billstack.create_product('proj_bench', 'Gold') #>> '{product,id}' AS product, NULL::text AS price, NULL::text AS stripe_price
+  FROM billstack.create_customer('proj_bench', 'buyer@example.com') AS c;
 CREATE TABLE public.written (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY);
-UPDATE public.shop SET price = billstack.create_price('proj_bench', product, 2000, 'usd', 'month') #>> '{price,id}';
+UPDATE public.shop SET price = p #>> '{price,id}', stripe_price = p #>> '{price,stripePriceId}'
+  FROM (SELECT billstack.create_price('proj_bench', product, 2000, 'usd', 'month') AS p FROM public.shop) AS made;
 SQL
-read -r customer price <<<"$(sql -F ' ' -c 'SELECT customer, price FROM public.shop')"
+read -r customer stripe_customer price stripe_price <<<"$(sql -F ' ' -c 'SELECT customer, stripe_customer, price, stripe_price FROM public.shop')"
 cat >"$dir/checkout.sql" <<SQL
 SELECT billstack.create_checkout('proj_bench', '$customer', '$price', 'https://x.example/{CHECKOUT_SESSION_ID}', 'https://x.example');
 SQL
@@ -59,7 +61,7 @@ client_times() { # client_times FILE COUNT
         -f "$dir/$1.sql" postgres >"$dir/pgbench.out" 2>&1) || die "pgbench failed: $(tail -n 3 "$dir/pgbench.out")"
     awk '{ print $3 }' "$dir"/log.* | percentiles
 }
-stripe_times() { as_server perl "$here/post_times.pl" "$port" "$key" "$calls" | percentiles; }
+stripe_times() { as_server perl "$here/post_times.pl" "$port" "$key" "$calls" "$stripe_customer" "$stripe_price" | percentiles; }
 report() { # report WHAT P50 P95 [STRIPE-P50 STRIPE-P95]
     awk -v what="$1" -v p50="$2" -v p95="$3" -v s50="${4:-}" -v s95="${5:-}" 'BEGIN {
         printf "  %-44s p50 %6.2f ms, p95 %6.2f ms", what, p50, p95
