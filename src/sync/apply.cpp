@@ -270,6 +270,7 @@ bool apply_gone(MirrorStore &store, const stripe::Kind &kind, const std::string 
     StoredState stored = store.stored_states(kind, {id}).at(0);
     if (!stored.exists) {
         write_tombstone(store, kind, id, as_of);
+        ask_for_dependents(store, kind, {{id, as_of}});
         return true;
     }
     if (stored.deleted) {
@@ -284,6 +285,7 @@ bool apply_gone(MirrorStore &store, const stripe::Kind &kind, const std::string 
     for (const stripe::ChildList &list : kind.children) {
         store.tombstone_missing(list, Source::read, {{id, as_of}}, {});
     }
+    ask_for_dependents(store, kind, {{id, as_of}});
     return true;
 }
 

@@ -21,8 +21,8 @@ inline constexpr core::Milliseconds tie_delay{1000};
 // An object to be read from Stripe once more. Requests for one object are one row, one read.
 struct RefetchRequest {
     const stripe::Kind *kind = nullptr;
-    std::string id;             // of the parent where the kind hangs on one (active entitlements)
-    const char *reason = "";    // tie, overlap, children, late, thin, entitlements, test_clock
+    std::string id;          // of the parent where the kind hangs on one (active entitlements)
+    const char *reason = ""; // tie, overlap, children, late, thin, entitlements, parent, test_clock
     core::Milliseconds delay{}; // from now
 };
 
@@ -86,6 +86,7 @@ class MirrorStore {
     // known.
     virtual void remember_seen(const stripe::Kind &kind, const std::vector<SeenAgain> &seen) = 0;
     virtual void request_refetches(const std::vector<RefetchRequest> &requests) = 0;
+    virtual bool has_table(const stripe::Kind &kind) = 0;
     // Further kinds get their tables on first use.
     virtual void ensure_table(const stripe::Kind &kind) = 0;
 };
@@ -168,5 +169,8 @@ ApplyReport apply_parent_list(MirrorStore &store, const stripe::ChildList &list,
                               const std::string &parent_id,
                               const std::vector<std::unique_ptr<ChildPage>> &pages,
                               const std::string &api_version);
+// Stripe has no such parent, said in that window: its list is empty.
+void apply_parent_gone(MirrorStore &store, const stripe::ChildList &list,
+                       const std::string &parent_id, const AsOf &as_of);
 
 } // namespace billstack::sync

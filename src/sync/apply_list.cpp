@@ -7,12 +7,14 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 namespace billstack::sync {
 
 namespace {
 
 constexpr std::int64_t no_limit = INT64_MAX;
+constexpr std::int64_t most_dependents = 10000; // of a batch and a kind
 
 // Rows that can be read alone have events of their own, and are judged like any object.
 bool is_read_alone(const stripe::ChildList &list) {
@@ -160,6 +162,33 @@ ApplyReport apply_parent_list(MirrorStore &store, const stripe::ChildList &list,
     writer.write(store, report);
     store.remember_seen(*list.kind, {{parent_id, window.end}});
     return report;
+}
+
+void apply_parent_gone(MirrorStore &store, const stripe::ChildList &list,
+                       const std::string &parent_id, const AsOf &as_of) {
+    store.tombstone_missing(list, Source::read, {{parent_id, as_of}}, {});
+    store.remember_seen(*list.kind, {{parent_id, as_of.end}});
+}
+
+void ask_for_dependents(MirrorStore &store, const stripe::Kind &parent,
+                        const std::vector<CompleteList> &gone) {
+    std::vector<RefetchRequest> requests;
+    for (const stripe::Kind *kind : stripe::all_kinds()) {
+        if (gone.empty() || kind->list_parent != &parent || !store.has_table(*kind)) {
+            continue;
+        }
+        const stripe::ChildList &list = *stripe::parent_list(*kind);
+        std::set<std::string> asked;
+        for (MissingChild &child : store.missing_children(list, gone, {}, most_dependents)) {
+            std::string &id = is_read_alone(list) ? child.id : child.parent_id;
+            if (asked.insert(id).second) {
+                requests.push_back({kind, std::move(id), "parent", {}});
+            }
+        }
+    }
+    if (!requests.empty()) {
+        store.request_refetches(requests);
+    }
 }
 
 } // namespace billstack::sync

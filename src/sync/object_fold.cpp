@@ -1,5 +1,6 @@
 #include "sync/object_fold.hpp"
 
+#include "sync/apply_list.hpp"
 #include "json/path_reader.hpp"
 
 #include <algorithm>
@@ -89,6 +90,9 @@ void KindWriter::add(const ObjectFold &fold) {
         return;
     }
     RowOrigin origin{as_of, event->api_version, fold.state().deleted, fold.stored().version};
+    if (fold.state().deleted) {
+        gone_.push_back({fold.id(), as_of});
+    }
     if (fold.state().deleted && fold.stored().exists) {
         deletions_.push_back({fold.id(), origin});
     } else {
@@ -163,6 +167,7 @@ void KindWriter::write(std::vector<RefetchRequest> &refetches) {
     for (const auto &list : lists_) {
         list->write(store_, report);
     }
+    ask_for_dependents(store_, kind_, gone_);
     if (!seen_.empty()) {
         store_.remember_seen(kind_, seen_);
     }

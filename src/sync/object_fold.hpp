@@ -63,6 +63,7 @@ class KindWriter {
     core::Milliseconds late_delay_;
     RowBatch rows_;
     std::vector<Deletion> deletions_;
+    std::vector<CompleteList> gone_; // those, and what the mirror never had
     std::vector<SeenAgain> seen_;
     std::vector<RefetchRequest> refetches_;
     std::vector<std::unique_ptr<ListWriter>> lists_; // one a child list of the kind

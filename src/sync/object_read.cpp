@@ -17,6 +17,12 @@ bool says_deleted(std::string_view body) {
     return token[0].kind == json::TokenKind::boolean && token[0].text == "true";
 }
 
+// Another 404 is of a path that is wrong, or of something that is not Stripe.
+bool says_missing(const stripe::CallResult &result) {
+    return result.status == stripe::CallStatus::refused && result.http_status == 404 &&
+           result.error.code == "resource_missing";
+}
+
 } // namespace
 
 ObjectRead::ObjectRead(stripe::Caller &caller, const stripe::Kind &kind, What what, std::string id,
@@ -65,9 +71,7 @@ void ObjectRead::on_result(stripe::CallResult result) {
 
 void ObjectRead::accept_object(stripe::CallResult result) {
     AsOf as_of{result.window_start, result.window_end};
-    // Another 404 is of a path that is wrong, or of something that is not Stripe.
-    if (result.status == stripe::CallStatus::refused && result.http_status == 404 &&
-        result.error.code == "resource_missing") {
+    if (says_missing(result)) {
         gone_at_ = as_of;
         state_ = State::gone;
         return;
@@ -111,6 +115,11 @@ void ObjectRead::start_pagers() {
 void ObjectRead::check_pagers() {
     for (const auto &pager : pagers_) {
         if (pager->state() == ChildPager::State::failed) {
+            if (parent_list_ && says_missing(pager->failure())) {
+                gone_at_ = {pager->failure().window_start, pager->failure().window_end};
+                state_ = State::gone;
+                return;
+            }
             fail(pager->failure());
             return;
         }

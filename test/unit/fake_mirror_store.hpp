@@ -163,6 +163,9 @@ class FakeMirrorStore final : public sync::MirrorStore {
                 {std::string(request.kind->name), request.id, request.reason, request.delay});
     }
 
+    bool has_table(const stripe::Kind &kind) override {
+        return tables.contains(std::string(kind.name));
+    }
     void ensure_table(const stripe::Kind &kind) override { tables[std::string(kind.name)]; }
 
     const Stored *find(std::string_view kind, std::string_view id) const {

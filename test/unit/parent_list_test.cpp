@@ -148,6 +148,47 @@ TEST_F(ParentListTest, a_detached_payment_method_is_not_gone) {
     EXPECT_EQ(store.live("payment_method"), (IdSet{"pm_1", "pm_2"}));
 }
 
+// Which refetches a customer's end leaves.
+class DeletedParentTest : public ParentListTest {
+  protected:
+    void SetUp() override {
+        copy("tax_id", {object_of("txi_1", 1)});
+        copy("payment_method", {object_of("pm_1", 1)});
+        copy("active_entitlement", {object_of("ent_2", 2), object_of("ent_1", 1)});
+    }
+    std::set<std::string> asked_for() const {
+        std::set<std::string> asked;
+        for (const auto &each : store.refetches)
+            asked.insert(each.kind + " " + each.id + " " + each.reason);
+        return asked;
+    }
+    const std::set<std::string> all{"tax_id txi_1 parent", "payment_method pm_1 parent",
+                                    "active_entitlement cus_1 parent"};
+};
+
+TEST_F(DeletedParentTest, what_hangs_on_a_parent_that_a_read_finds_gone_is_read_again) {
+    EXPECT_TRUE(apply_gone(store, kind("customer"), "cus_2", 0, {noon + 60, noon + 60}));
+    EXPECT_EQ(asked_for(), IdSet{});
+    EXPECT_TRUE(apply_gone(store, kind("customer"), "cus_1", 0, {noon + 60, noon + 60}));
+    EXPECT_EQ(asked_for(), all);
+}
+
+TEST_F(DeletedParentTest, what_hangs_on_a_parent_that_an_event_deletes_is_read_again) {
+    std::string body = R"({"id":"evt_1","object":"event","type":"customer.deleted",)"
+                       R"("livemode":false,"created":)" +
+                       std::to_string(noon + 60) +
+                       R"(,"data":{"object":{"id":"cus_1","object":"customer"}}})";
+    stripe::Event event = stripe::parse_event(body);
+    apply_events(store, {&event}, {"acct_1", false}, {});
+    EXPECT_EQ(asked_for(), all);
+}
+
+TEST_F(DeletedParentTest, the_list_of_a_parent_that_is_gone_is_empty) {
+    apply_parent_gone(store, *stripe::parent_list(kind("active_entitlement")), "cus_1",
+                      {noon + 60, noon + 60});
+    EXPECT_EQ(store.live("active_entitlement"), IdSet{});
+}
+
 TEST_F(ParentListTest, a_parent_deleted_on_the_way_is_read_again) {
     start("tax_id");
     reply(1, {object_of("cus_1", 1)});

@@ -443,6 +443,16 @@ void SpiMirrorStore::request_refetches(const std::vector<sync::RefetchRequest> &
     refetches_asked_ = true;
 }
 
+// Asked seldom: another session may have made it since.
+bool SpiMirrorStore::has_table(const stripe::Kind &kind) {
+    if (!tables_.contains(kind.name)) {
+        for (const MirrorTable &table : mirror_tables_of(target_.integration_id)) {
+            tables_.insert(table.kind);
+        }
+    }
+    return tables_.contains(kind.name);
+}
+
 void SpiMirrorStore::ensure_table(const stripe::Kind &kind) {
     if (tables_.contains(kind.name)) {
         return;

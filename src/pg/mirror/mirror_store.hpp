@@ -45,6 +45,7 @@ class SpiMirrorStore final : public sync::MirrorStore {
                                             const std::vector<std::string_view> &parents) override;
     void remember_seen(const stripe::Kind &kind, const std::vector<sync::SeenAgain> &seen) override;
     void request_refetches(const std::vector<sync::RefetchRequest> &requests) override;
+    bool has_table(const stripe::Kind &kind) override;
     void ensure_table(const stripe::Kind &kind) override;
 
     // Since it was asked last.
