@@ -32,6 +32,7 @@ void at_transaction_end(XactEvent event, void *) {
     aborts += event == XACT_EVENT_ABORT ? 1 : 0;
 }
 
+// May raise: the server's table of locks is full.
 bool lock(const LOCKTAG &tag) {
     return call(
         [&] { return LockAcquire(&tag, ExclusiveLock, true, true) != LOCKACQUIRE_NOT_AVAIL; });
@@ -79,13 +80,27 @@ bool RangeClaims::take(Oid table, const RangeName &range) {
     return taken;
 }
 
+namespace {
+
+// Between transactions: nobody is there to catch what it raises, and a lock that cannot be had is
+// lost.
+bool lock_again(const LOCKTAG &tag) {
+    try {
+        return lock(tag);
+    } catch (const PgError &) {
+        return false;
+    }
+}
+
+} // namespace
+
 std::vector<RangeName> RangeClaims::renew() {
     std::vector<RangeName> lost;
     if (renewed_at_ == aborts) {
         return lost;
     }
     for (auto at = held_.begin(); at != held_.end();) {
-        if (at->second.aborts == aborts || lock(at->second.tag)) {
+        if (at->second.aborts == aborts || lock_again(at->second.tag)) {
             at->second.aborts = aborts;
             ++at;
         } else {

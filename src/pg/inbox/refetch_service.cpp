@@ -33,6 +33,11 @@ bool is_denied(const stripe::CallResult &result) {
            result.status == CallStatus::refused;
 }
 
+// Of a kind that cannot be read alone the id is that of its customer.
+bool reads_list(const stripe::Kind &kind) {
+    return kind.list_parent != nullptr && kind.retrieve_path.empty();
+}
+
 } // namespace
 
 struct RefetchService::Read {
@@ -140,56 +145,73 @@ void RefetchService::look() {
 }
 
 // The stored row is looked at before the request is sent: what it holds then is older than the
-// answer.
+// answer. A failure is told of when the transaction it broke is over.
 void RefetchService::start(DueRefetch due) {
     auto read = std::make_unique<Read>();
     read->kind = stripe::find_kind(due.kind);
     read->due = std::move(due);
-    StoreTransaction transaction;
-    read->target = load_event_target(read->due.integration_id);
-    if (!read->target.ready || read->kind == nullptr) {
-        resting_.push_back(read->due.integration_id);
-        transaction.commit();
-        return;
-    }
-    bool whole_list = read->due.reason == "entitlements";
+    std::string reason;
+    bool counts = read->due.reason == "vanished"; // a backfill waits for it
     try {
-        Oid owner = require_mirror_owner(read->target.owner_name, read->target.schema_name,
-                                         read->target.schema_oid);
-        read->mirror = mirror_of(read->target);
-        auto &key = keys_[read->due.integration_id];
-        if (key == nullptr) {
-            key = open_sealed_key({read->target.team, read->target.integration,
-                                   read->target.fingerprint, read->target.sealed_key});
+        if (!prepare(*read)) {
+            resting_.push_back(read->due.integration_id);
+            return;
         }
-        {
-            TimeLimit limit(longest_write_ms);
-            UserContext user(owner, UserContext::Rights::restricted);
-            read->mirror->ensure_table(*read->kind);
-            if (!whole_list) {
-                read->sent_at =
-                    read->mirror->stored_states(*read->kind, {read->due.object_id})[0].version;
-            }
-        }
-        transaction.commit();
-        sync::ReadOptions options;
-        options.key = key;
-        options.account =
-            stripe::rate_account(read->target.account_id, read->target.livemode, key->view());
-        options.timeout = core::Milliseconds(config::http_timeout_ms());
-        read->read = std::make_unique<sync::ObjectRead>(
-            caller_, *read->kind,
-            whole_list ? sync::ObjectRead::What::parent_list : sync::ObjectRead::What::object,
-            read->due.object_id, options);
+        submit(*read);
         reads_.push_back(std::move(read));
+        return;
     } catch (const core::Error &error) {
-        // The mirror's owner or schema has gone, or the key cannot be opened.
-        mirrors_.erase(read->due.integration_id);
-        rest(read->due, error.message);
+        reason = error.message; // the mirror's owner or schema has gone, the key cannot be opened
     } catch (const PgError &error) {
-        mirrors_.erase(read->due.integration_id);
-        rest(read->due, error.what()); // a table that is locked, gone or not the owner's any more
+        reason = error.what(); // a table that is locked, gone or not the owner's any more
+        counts = counts && !is_lock_trouble(error);
     }
+    mirrors_.erase(read->due.integration_id);
+    if (counts) {
+        put_off(*read, false, reason);
+    } else {
+        rest(read->due, reason);
+    }
+}
+
+// False: the integration cannot be read now.
+bool RefetchService::prepare(Read &read) {
+    StoreTransaction transaction;
+    read.target = load_event_target(read.due.integration_id);
+    if (!read.target.ready || read.kind == nullptr) {
+        transaction.commit();
+        return false;
+    }
+    Oid owner = require_mirror_owner(read.target.owner_name, read.target.schema_name,
+                                     read.target.schema_oid);
+    read.mirror = mirror_of(read.target);
+    auto &key = keys_[read.due.integration_id];
+    if (key == nullptr) {
+        key = open_sealed_key({read.target.team, read.target.integration, read.target.fingerprint,
+                               read.target.sealed_key});
+    }
+    {
+        TimeLimit limit(longest_write_ms);
+        UserContext user(owner, UserContext::Rights::restricted);
+        read.mirror->ensure_table(*read.kind);
+        if (!reads_list(*read.kind)) {
+            read.sent_at = read.mirror->stored_states(*read.kind, {read.due.object_id})[0].version;
+        }
+    }
+    transaction.commit();
+    return true;
+}
+
+void RefetchService::submit(Read &read) {
+    sync::ReadOptions options;
+    options.key = keys_[read.due.integration_id];
+    options.account =
+        stripe::rate_account(read.target.account_id, read.target.livemode, options.key->view());
+    options.timeout = core::Milliseconds(config::http_timeout_ms());
+    using What = sync::ObjectRead::What;
+    read.read = std::make_unique<sync::ObjectRead>(
+        caller_, *read.kind, reads_list(*read.kind) ? What::parent_list : What::object,
+        read.due.object_id, options);
 }
 
 // Reads of the integration wait a little; nothing of it is written down.
@@ -249,7 +271,10 @@ bool RefetchService::write(Read &read, bool &still_late) {
                                      read.target.schema_oid);
     {
         UserContext user(owner, UserContext::Rights::restricted);
-        if (read.read->state() == sync::ObjectRead::State::gone) {
+        if (read.read->state() == sync::ObjectRead::State::gone && read.read->is_parent_list()) {
+            sync::apply_parent_gone(*read.mirror, *stripe::parent_list(*read.kind),
+                                    read.due.object_id, read.read->gone_at());
+        } else if (read.read->state() == sync::ObjectRead::State::gone) {
             certain = sync::apply_gone(*read.mirror, *read.kind, read.due.object_id, read.sent_at,
                                        read.read->gone_at());
         } else if (read.read->is_parent_list()) {

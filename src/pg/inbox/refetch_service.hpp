@@ -28,6 +28,8 @@ class RefetchService {
     struct Read;
     void look();
     void start(DueRefetch due);
+    bool prepare(Read &read);
+    void submit(Read &read);
     std::shared_ptr<SpiMirrorStore> mirror_of(const EventTarget &target);
     void finish(Read &read);
     bool write(Read &read, bool &still_late);
