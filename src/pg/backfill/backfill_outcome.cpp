@@ -13,8 +13,13 @@ std::string state_text(core::Code code) {
 
 } // namespace
 
-Trouble trouble_of(core::Code code, const std::string &written_state) {
+Trouble trouble_of(core::Code code, const std::string &written_state, bool failed) {
     using core::Code;
+    if (written_state == "57014") {
+        return {written_state, std::string("Let the triggers on the mirror's table do less: what "
+                                           "takes time belongs in a queue of their own. ") +
+                                   again};
+    }
     if (!written_state.empty()) {
         return {written_state, std::string("Mend what refuses the rows: a trigger, a constraint, "
                                            "rights of the mirror's owner, the disk. ") +
@@ -31,6 +36,11 @@ Trouble trouble_of(core::Code code, const std::string &written_state) {
                 std::string("Store a valid key with billstack.rotate_keys(). ") + again};
     case Code::stripe_rate_limited:
     case Code::stripe_unreachable:
+        if (failed) {
+            return {state_text(code), std::string("Look at what answers in Stripe's place: a "
+                                                  "proxy, billstack.api_base. ") +
+                                          again};
+        }
         return {state_text(code), "It is tried again without being asked."};
     case Code::stripe_refused:
         return {state_text(code),
@@ -43,7 +53,7 @@ Trouble trouble_of(core::Code code, const std::string &written_state) {
 RunTrouble outcome_of(const std::vector<RangeFailure> &failures,
                       const std::optional<core::Error> &fatal) {
     if (fatal) {
-        Trouble trouble = trouble_of(fatal->code, "");
+        Trouble trouble = trouble_of(fatal->code, "", true);
         return {fatal->message, trouble.sqlstate, fatal->hint.empty() ? trouble.hint : fatal->hint};
     }
     RunTrouble run{"", state_text(core::Code::internal), again};

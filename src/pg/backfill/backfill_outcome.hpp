@@ -13,7 +13,7 @@ struct Trouble {
 
 // Of a walker that has failed or waits. written_state: the SQLSTATE of a failed write, "" when the
 // failure is Stripe's.
-Trouble trouble_of(core::Code code, const std::string &written_state);
+Trouble trouble_of(core::Code code, const std::string &written_state, bool failed);
 
 // A range that failed, as the table has it.
 struct RangeFailure {

@@ -280,7 +280,7 @@ void BackfillService::note_errors(Active &active) {
             note_range_error(
                 active.run.id,
                 {std::string(walker->kind().name), walker->range_no(), state, walker->error(),
-                 trouble_of(walker->error_code(), active.write_states[key_of(*walker)])});
+                 trouble_of(walker->error_code(), active.write_states[key_of(*walker)], failed)});
         }
         transaction.commit();
         noted = walker->error();
@@ -309,10 +309,32 @@ void BackfillService::write_page(Active &active, sync::RangeWalker &walker) {
     }
 }
 
+// A row that waits for somebody else's lock is given up after a second: so long takes only what the
+// rows themselves set off, a user's trigger.
+bool BackfillService::is_too_slow(const PgError &error, core::MonoTime began) const {
+    return error.sqlstate() == ERRCODE_QUERY_CANCELED &&
+           clock_.mono() - began >= core::Milliseconds(longest_page_ms);
+}
+
+std::size_t BackfillService::rows_at_once(const Active &active,
+                                          const sync::RangeWalker &walker) const {
+    auto found = active.most_rows.find(key_of(walker));
+    std::size_t most = found == active.most_rows.end() ? 0 : found->second;
+    bool free = most == 0 || (most_rows_ != 0 && most_rows_ < most);
+    return walker.writable_rows(free ? most_rows_ : most);
+}
+
+// A quarter, so that the last of the tries is with one row.
+void BackfillService::write_fewer(Active &active, sync::RangeWalker &walker) {
+    std::size_t rows = sync::PagePart(*walker.ready_page(), rows_at_once(active, walker)).rows();
+    active.most_rows[key_of(walker)] = std::max<std::size_t>(1, rows / 4);
+}
+
 // False: to be done again at once. Trouble with a lock, a trigger or the disk concerns this range
 // alone: its page is kept and written later. A page that cannot be read as objects is fetched
 // again.
 bool BackfillService::try_page(Active &active, sync::RangeWalker &walker, bool may_repeat) {
+    core::MonoTime began = clock_.mono();
     try {
         write_in_transaction(active, walker);
         active.pauses = 0;
@@ -323,10 +345,14 @@ bool BackfillService::try_page(Active &active, sync::RangeWalker &walker, bool m
         }
         active.write_states[key_of(walker)] = error.sqlstate_text();
         int &failures = active.write_failures[key_of(walker)];
-        if (!is_lock_trouble(error) && ++failures >= most_write_failures) {
+        bool slow = is_too_slow(error, began);
+        if ((slow || !is_lock_trouble(error)) && ++failures >= most_write_failures) {
             walker.give_up("writing " + std::string(walker.kind().table) +
                            " failed: " + error.what() + " (" + error.sqlstate_text() + ")");
             return true;
+        }
+        if (slow) {
+            write_fewer(active, walker);
         }
         put_off(active, walker, error.what());
     } catch (const core::Error &error) {
@@ -386,7 +412,7 @@ void BackfillService::write_in_transaction(Active &active, sync::RangeWalker &wa
     bool rest = true;
     bool moved = false;
     {
-        sync::PagePart part(*walker.ready_page(), walker.writable_rows(most_rows_));
+        sync::PagePart part(*walker.ready_page(), rows_at_once(active, walker));
         StoreTransaction transaction;
         active.gone = !lock_open_run(active.run.id);
         if (active.gone) {
@@ -395,13 +421,22 @@ void BackfillService::write_in_transaction(Active &active, sync::RangeWalker &wa
         }
         sync::ApplyReport report;
         sync::ListEdge edge;
+        bool asked_all = false;
         {
             TimeLimit limit(longest_page_ms);
             UserContext owner(active.owner, UserContext::Rights::restricted);
             active.mirror->ensure_table(walker.kind());
-            report = sync::apply_page(*active.mirror, *part.page().fetched, sync::Source::backfill,
-                                      config::api_version());
-            edge = active.vanished->compare(walker, *walker.ready_page(), part);
+            asked_all = active.vanished->find_missing(walker, *walker.ready_page(), part);
+            if (asked_all) {
+                report = sync::apply_page(*active.mirror, *part.page().fetched,
+                                          sync::Source::backfill, config::api_version());
+                edge = active.vanished->ask_for_missing(walker.kind());
+            }
+        }
+        if (!asked_all) { // the page is ready again at once
+            transaction.commit_without_waiting();
+            active.vanished->asked_some(walker);
+            return;
         }
         project_page(active, *part.page().fetched, report);
         std::string object(walker.kind().name);

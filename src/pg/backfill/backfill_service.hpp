@@ -48,9 +48,11 @@ class BackfillService {
         bool gone = false;                    // canceled or disconnected: forget it
         std::optional<core::MonoTime> paused; // a row of the run is locked; tried again then
         int pauses = 0;                       // in a row
+        int looks = 0;                        // for answers that the run waits for
         // Failed writes of a range in a row, locks not counted.
         std::map<RangeKey, int> write_failures;
         std::map<RangeKey, std::string> write_states; // SQLSTATE of the last one
+        std::map<RangeKey, std::size_t> most_rows;    // at once, of ranges whose rows take long
         bool ranges_wanted = true;               // ranges nobody walks may be there for the taking
         std::optional<core::MonoTime> ranges_at; // look for them then at the latest
         bool others_walk = false;                // nothing is left to do here
@@ -71,6 +73,9 @@ class BackfillService {
     void note_trouble(Active &active, const std::string &trouble);
     void write_page(Active &active, sync::RangeWalker &walker);
     bool try_page(Active &active, sync::RangeWalker &walker, bool may_repeat);
+    bool is_too_slow(const PgError &error, core::MonoTime began) const;
+    std::size_t rows_at_once(const Active &active, const sync::RangeWalker &walker) const;
+    void write_fewer(Active &active, sync::RangeWalker &walker);
     void put_off(Active &active, sync::RangeWalker &walker, const std::string &reason);
     void project_page(const Active &active, const sync::FetchedPage &page,
                       const sync::ApplyReport &report);

@@ -13,7 +13,9 @@ namespace {
 constexpr int most_cuts = 8;                            // of a run in one turn
 constexpr auto others_pause = std::chrono::seconds(5);  // a net: who dies wakes the others
 constexpr auto answers_pause = core::Milliseconds(100); // until the answers are looked at
-constexpr auto left_pause = core::Milliseconds(500);    // until a piece left to others is looked at
+constexpr auto long_answers_pause = core::Milliseconds(2000);
+constexpr int most_quick_looks = 50;
+constexpr auto left_pause = core::Milliseconds(500); // until a piece left to others is looked at
 
 RangeName name_of(std::int64_t run_id, const stripe::Kind &kind, int range_no) {
     return {run_id, std::string(kind.name), range_no};
@@ -160,7 +162,8 @@ void BackfillService::finish(Active &active) {
     }
     // What has vanished was asked for once more: the run waits for the answers.
     if (end == RunEnd::due && !fatal && has_vanished_open(active.run.id)) {
-        active.paused = clock_.mono() + answers_pause;
+        bool quick = ++active.looks < most_quick_looks;
+        active.paused = clock_.mono() + (quick ? answers_pause : long_answers_pause);
         transaction.commit();
         return;
     }

@@ -57,7 +57,11 @@ UPDATE billstack_internal.backfill_range
 
 constinit Statement range_error{R"(
 UPDATE billstack_internal.backfill_range
-   SET state = $4, error = nullif($5, ''), error_code = nullif($6, ''), hint = nullif($7, ''),
+   SET state = CASE WHEN $4 = 'skipped' AND EXISTS (
+           SELECT FROM billstack_internal.backfill_range AS o
+            WHERE o.run_id = $1 AND o.object = $2 AND (o.state = 'done' OR o.synced > 0))
+           THEN 'failed' ELSE $4 END,
+       error = nullif($5, ''), error_code = nullif($6, ''), hint = nullif($7, ''),
        started_at = coalesce(started_at, clock_timestamp()),
        finished_at = CASE WHEN $4 <> 'open' THEN clock_timestamp() END
  WHERE run_id = $1 AND object = $2 AND range_no = $3)"};
@@ -67,13 +71,21 @@ constinit Statement lock_run_end{R"(
 SELECT 1 FROM billstack_internal.backfill_run
  WHERE id = $1 AND state IN ('queued', 'running') FOR UPDATE)"};
 
+// Half a kind is no kind: another key has read a part of it.
+constinit Statement fail_halves{R"(
+UPDATE billstack_internal.backfill_range AS r SET state = 'failed'
+ WHERE r.run_id = $1 AND r.state = 'skipped' AND EXISTS (
+       SELECT FROM billstack_internal.backfill_range AS o
+        WHERE o.run_id = r.run_id AND o.object = r.object AND (o.state = 'done' OR o.synced > 0)))"};
+
 constinit Statement unfinished_ranges{R"(
 SELECT object, state, error, error_code, hint FROM billstack_internal.backfill_range
  WHERE run_id = $1 AND state <> 'done' ORDER BY finished_at, object, range_no)"};
 
 constinit Statement end_run{R"(
 UPDATE billstack_internal.backfill_run
-   SET state = $2, error = nullif($3, ''), error_code = nullif($4, ''), hint = nullif($5, ''),
+   SET state = $2, error = CASE WHEN $2 = 'done' THEN error ELSE nullif($3, '') END,
+       error_code = nullif($4, ''), hint = CASE WHEN $2 = 'done' THEN hint ELSE nullif($5, '') END,
        finished_at = clock_timestamp()
  WHERE id = $1)"};
 
@@ -234,6 +246,7 @@ bool finish_run(const OpenRun &run, const std::optional<core::Error> &fatal) {
     if (lock_run_end.run({param(run.id)}).empty()) {
         return true; // canceled meanwhile, or ended by another worker
     }
+    (void)fail_halves.run({param(run.id)});
     RunRanges ranges = read_unfinished(run.id);
     if (ranges.any_open && !fatal) {
         return false;

@@ -7,7 +7,8 @@ namespace billstack::pg {
 
 namespace {
 
-constexpr std::int64_t ids_at_once = 20000;
+constexpr std::int64_t ids_at_once = 20000;     // looked at in one transaction
+constexpr std::int64_t most_asked_for = 100000; // of a kind, by one worker in one run
 
 // A kind that is listed by itself, and can be read alone.
 bool can_vanish(const stripe::Kind &kind) {
@@ -71,12 +72,15 @@ sync::VanishedScan &VanishedCheck::scan_of(const sync::RangeWalker &walker) {
 }
 
 // On a first copy too, the object of a cursor that Stripe no longer knows has certainly vanished.
-sync::ListEdge VanishedCheck::compare(const sync::RangeWalker &walker,
-                                      const sync::PendingPage &whole, sync::PagePart &part) {
+bool VanishedCheck::find_missing(const sync::RangeWalker &walker, const sync::PendingPage &whole,
+                                 sync::PagePart &part) {
     const stripe::Kind &kind = walker.kind();
     next_.reset();
+    listed_.clear();
+    missing_.clear();
+    counted_ = 0;
     if (!can_vanish(kind) || whole.fetched->only_list != nullptr) {
-        return std::nullopt;
+        return true;
     }
     next_ = scan_of(walker);
     // What is older than the range was asked for before the range lost it, and is not written.
@@ -86,44 +90,78 @@ sync::ListEdge VanishedCheck::compare(const sync::RangeWalker &walker,
         return kind.filters_by_created && oldest && object.created && *object.created < *oldest;
     });
     if (objects.size() < whole.rows_written + part.rows()) {
-        return std::nullopt;
+        next_.reset();
+        return true;
     }
     auto begin = objects.begin() + static_cast<std::ptrdiff_t>(whole.rows_written);
     objects = {begin, begin + static_cast<std::ptrdiff_t>(part.rows())};
+    for (const json::ObjectSpan &object : objects) {
+        listed_.push_back(object.id);
+    }
     std::optional<sync::CoveredSpan> span =
         next_->cover(walker.position(), objects, part.page().last);
-    bool applies = applies_to(kind);
-    if (span && (applies || next_->has_restarted())) {
-        ask_for_missing(kind, *span, *next_, whole.fetched->as_of.end);
+    bool wanted = span && (applies_to(kind) || next_->has_restarted());
+    return !wanted || look(walker, *span,
+                           {whole.fetched->as_of.end, part.rows(), walker.position().cursor, ""});
+}
+
+bool VanishedCheck::look(const sync::RangeWalker &walker, const sync::CoveredSpan &span,
+                         const Asked &now) {
+    const stripe::Kind &kind = walker.kind();
+    if (asked_for_[&kind] >= most_asked_for) {
+        return true;
     }
-    if (!applies) {
+    Asked &part = parts_[{&kind, walker.range_no()}];
+    if (part.as_of != now.as_of || part.rows != now.rows || part.cursor != now.cursor) {
+        part = now;
+    }
+    missing_ = plans_.rows_of_span(target_, {&kind, span, now.as_of, part.after, ids_at_once});
+    bool more = static_cast<std::int64_t>(missing_.size()) == ids_at_once;
+    after_ = more ? missing_.back() : "";
+    std::erase_if(missing_, [&](const std::string &id) { return next_->is_listed(id); });
+    if (more) {
+        ask(kind, missing_);
+        next_.reset();
+    }
+    return !more;
+}
+
+sync::ListEdge VanishedCheck::ask_for_missing(const stripe::Kind &kind) {
+    ask(kind, missing_);
+    if (!next_ || !applies_to(kind)) {
         return std::nullopt;
     }
-    std::vector<std::string> ids;
-    for (const json::ObjectSpan &object : objects) {
-        ids.push_back(object.id);
-    }
-    forget_unlisted(target_.integration_id, kind, ids);
+    forget_unlisted(target_.integration_id, kind, listed_);
     return next_->stored_edge();
 }
 
-void VanishedCheck::ask_for_missing(const stripe::Kind &kind, const sync::CoveredSpan &span,
-                                    const sync::VanishedScan &scan, std::int64_t as_of) {
-    SpanQuery query{&kind, span, as_of, "", ids_at_once};
-    for (bool more = true; more;) {
-        std::vector<std::string> ids = plans_.rows_of_span(target_, query);
-        more = static_cast<std::int64_t>(ids.size()) == ids_at_once;
-        if (more) {
-            query.after = ids.back();
-        }
-        std::erase_if(ids, [&](const std::string &id) { return scan.is_listed(id); });
-        if (!ids.empty()) {
-            asked_ |= request_vanished(target_.integration_id, run_id_, kind, ids) > 0;
-        }
+// Each costs a request. Where so much is missing the run ends some time, and the next one goes on:
+// by then these are tombstones.
+void VanishedCheck::ask(const stripe::Kind &kind, const std::vector<std::string> &ids) {
+    if (ids.empty()) {
+        return;
+    }
+    std::int64_t asked = request_vanished(target_.integration_id, run_id_, kind, ids);
+    asked_ |= asked > 0;
+    counted_ += asked;
+    std::int64_t all = asked_for_[&kind] + counted_;
+    if (all >= most_asked_for) {
+        note_notice(run_id_,
+                    "Stripe does not list " + std::to_string(all) + " or more of the mirror's " +
+                        std::string(kind.table) + ", and this backfill reads no more of them",
+                    "Repeat the backfill when it has ended, if that many are really gone: it goes "
+                    "on with the rest.");
     }
 }
 
+void VanishedCheck::asked_some(const sync::RangeWalker &walker) {
+    parts_[{&walker.kind(), walker.range_no()}].after = after_;
+    asked_for_[&walker.kind()] += std::exchange(counted_, 0);
+}
+
 void VanishedCheck::written(const sync::RangeWalker &walker) {
+    asked_for_[&walker.kind()] += std::exchange(counted_, 0);
+    parts_.erase({&walker.kind(), walker.range_no()});
     if (next_) {
         scans_.insert_or_assign({&walker.kind(), walker.range_no()}, std::move(*next_));
         next_.reset();

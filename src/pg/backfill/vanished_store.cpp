@@ -31,6 +31,10 @@ DELETE FROM billstack_internal.unlisted
 constinit Statement any_unlisted{R"(
 SELECT 1 FROM billstack_internal.unlisted WHERE integration_id = $1 AND kind = $2 LIMIT 1)"};
 
+constinit Statement store_notice{R"(
+UPDATE billstack_internal.backfill_run SET error = $2, hint = $3
+ WHERE id = $1 AND state IN ('queued', 'running') AND error IS NULL)"};
+
 constinit Statement select_open{
     "SELECT 1 FROM billstack_internal.refetch WHERE run_id = $1 LIMIT 1"};
 
@@ -104,6 +108,11 @@ void forget_unlisted(std::int32_t integration_id, const stripe::Kind &kind,
     if (!any_unlisted.run({param(integration_id), param(kind.name)}).empty()) {
         (void)delete_unlisted.run({param(integration_id), param(kind.name), param_text_array(ids)});
     }
+}
+
+void note_notice(std::int64_t run_id, const std::string &text, const std::string &hint) {
+    InternalAccess access;
+    (void)store_notice.run({param(run_id), param(text), param(hint)});
 }
 
 bool has_vanished_open(std::int64_t run_id) {

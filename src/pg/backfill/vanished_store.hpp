@@ -33,6 +33,8 @@ bool has_rows(const MirrorTarget &target, const stripe::Kind &kind);
 // once may have come back just then. Returns how many are asked for.
 std::int64_t request_vanished(std::int32_t integration_id, std::int64_t run_id,
                               const stripe::Kind &kind, const std::vector<std::string> &ids);
+// For who looks at the run; it ends all the same. The first notice of a run stays.
+void note_notice(std::int64_t run_id, const std::string &text, const std::string &hint);
 // The read has found the object.
 void note_unlisted(std::int32_t integration_id, const std::string &kind, const std::string &id);
 // These are listed.

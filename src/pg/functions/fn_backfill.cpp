@@ -181,6 +181,9 @@ json::Node finished_answer(const Started &started, const RunProgress &progress,
     answer.set("message", done ? "Backfill finished" : "Backfill canceled");
     answer.set("syncStatus", std::string_view(sync_status));
     answer.set("runId", started.run_id);
+    if (done && !progress.error.empty()) { // what the run has not waited for
+        answer.set("warning", progress.error + ". " + progress.hint);
+    }
     json::Node result = json::Node::object();
     json::Node skipped = json::Node::object();
     for (const RunProgress::Object &object : progress.objects) {

@@ -6,6 +6,10 @@ namespace billstack::pg {
 
 namespace {
 
+// No backfill waits for what the key may not read, nor for long for what fails again and again.
+constexpr core::Milliseconds longest_run_wait{600000};
+constexpr std::int32_t most_run_attempts = 6; // two minutes
+
 constinit Statement select_due{R"(
 SELECT r.integration_id, r.kind, r.object_id, r.reason, r.requests, r.attempts, r.late_reads
   FROM billstack_internal.refetch AS r
@@ -25,12 +29,23 @@ constinit Statement delete_row{R"(
 DELETE FROM billstack_internal.refetch
  WHERE integration_id = $1 AND kind = $2 AND object_id = $3)"};
 
-// No backfill waits for what the key may not read.
 constinit Statement delay_row{R"(
 UPDATE billstack_internal.refetch
-   SET due_at = clock_timestamp() + $4 * interval '1 ms', attempts = $5, error = nullif($6, ''),
-       run_id = CASE WHEN $4 < 600000 THEN run_id END
+   SET due_at = clock_timestamp() + $4 * interval '1 ms', attempts = $5, error = nullif($6, '')
  WHERE integration_id = $1 AND kind = $2 AND object_id = $3)"};
+
+// The first such object of a run is told of.
+constinit Statement leave_run{R"(
+WITH left_alone AS (
+    SELECT run_id FROM billstack_internal.refetch
+     WHERE integration_id = $1 AND kind = $2 AND object_id = $3 AND run_id IS NOT NULL FOR UPDATE),
+noted AS (
+    UPDATE billstack_internal.backfill_run AS b
+       SET error = coalesce(b.error, $2 || ' ' || $3 || ' is not listed, and could not be checked: ' || $4),
+           hint = coalesce(b.hint, 'It is read on, see billstack.refetches. Until that succeeds it stays in the mirror.')
+      FROM left_alone AS l WHERE b.id = l.run_id AND b.state IN ('queued', 'running'))
+UPDATE billstack_internal.refetch AS r SET run_id = NULL FROM left_alone AS l
+ WHERE r.integration_id = $1 AND r.kind = $2 AND r.object_id = $3)"};
 
 constinit Statement delay_late_row{R"(
 UPDATE billstack_internal.refetch
@@ -82,6 +97,10 @@ void delay_refetch(const DueRefetch &refetch, core::Milliseconds delay, std::int
     (void)delay_row.run({param(refetch.integration_id), param(refetch.kind),
                          param(refetch.object_id), param(std::int64_t{delay.count()}),
                          param(attempts), param(error)});
+    if (delay >= longest_run_wait || attempts >= most_run_attempts) {
+        (void)leave_run.run({param(refetch.integration_id), param(refetch.kind),
+                             param(refetch.object_id), param(error)});
+    }
 }
 
 void delay_late_refetch(const DueRefetch &refetch, core::Milliseconds delay) {
