@@ -207,7 +207,7 @@ void RangeWalker::submit_child_page(const Wanted &wanted) {
     if (!list.more_param.empty()) {
         call.params.emplace_back(list.more_param, wanted.parent_id);
     }
-    call.params.emplace_back("limit", std::to_string(options_.page_size));
+    call.params.emplace_back("limit", std::to_string(most_a_page_));
     if (!wanted.after_id.empty()) {
         call.params.emplace_back("starting_after", wanted.after_id);
     }
@@ -391,8 +391,9 @@ void RangeWalker::on_failure(const Purpose &purpose, const stripe::CallResult &r
         fail(core::Code::stripe_refused, reason);
         return;
     case CallStatus::bad_answer:
-        if (result.too_large && options_.page_size > 1) {
-            most_a_page_ = options_.page_size /= 2;
+        if (result.too_large && most_a_page_ > 1) {
+            most_a_page_ /= 2;
+            options_.page_size = std::min(options_.page_size, most_a_page_);
             wait_and_start_over(reason);
             error_code_ = core::Code::stripe_unreachable;
             return;
