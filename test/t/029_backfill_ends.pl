@@ -126,7 +126,7 @@ $sim->faults({ match => { path => '^/v1/customers/cus_many' }, action => { delay
 $run = $node->start_backfill('acme', objects => ['customer']);
 $node->comes_true("SELECT bool_and(state = 'done') FROM billstack.sync_progress WHERE run_id = $run", 'the whole kind is gone: its list comes to an end');
 cmp_ok($node->sql("SELECT count(DISTINCT xmin::text) FROM billstack_internal.refetch WHERE run_id = $run"), '>=', 5, 'no transaction asks for all');
-is($node->sql("SELECT count(*) FROM billstack_internal.refetch WHERE run_id = $run"), 100_000, 'no more than are read in some time');
+is($node->sql("SELECT count(*) BETWEEN 100000 AND 120000 FROM billstack_internal.refetch WHERE run_id = $run"), 't', 'nor the run for all');
 like($node->sql("SELECT error || ' / ' || hint FROM billstack.backfills WHERE run_id = $run"),
 	qr{^Stripe does not list 100000 or more of the mirror's customers.* / Repeat the backfill}, '... and the run says so');
 

@@ -147,8 +147,9 @@ void VanishedCheck::ask(const stripe::Kind &kind, const std::vector<std::string>
     std::int64_t all = asked_for_[&kind] + counted_;
     if (all >= most_asked_for) {
         note_notice(run_id_,
-                    "Stripe does not list " + std::to_string(all) + " or more of the mirror's " +
-                        std::string(kind.table) + ", and this backfill reads no more of them",
+                    "Stripe does not list " + std::to_string(most_asked_for) +
+                        " or more of the mirror's " + std::string(kind.table) +
+                        ", and this backfill reads no more of them",
                     "Repeat the backfill when it has ended, if that many are really gone: it goes "
                     "on with the rest.");
     }
