@@ -187,11 +187,17 @@ void RangeWalker::want_child_page(PendingPage &page, const stripe::ChildList &li
 // is what makes room.
 void RangeWalker::submit_child_pages() {
     while (!wanted_.empty() && static_cast<int>(calls_.size()) < options_.most_children) {
-        if (wanted_.front().page != pages_.front().get() && !options_.budget->has_room()) {
+        auto next = wanted_.begin();
+        if (!options_.budget->has_room()) {
+            next = std::find_if(wanted_.begin(), wanted_.end(), [&](const Wanted &wanted) {
+                return wanted.page == pages_.front().get();
+            });
+        }
+        if (next == wanted_.end()) {
             return;
         }
-        Wanted wanted = std::move(wanted_.front());
-        wanted_.pop_front();
+        Wanted wanted = std::move(*next);
+        wanted_.erase(next);
         submit_child_page(wanted);
     }
 }
