@@ -37,4 +37,14 @@ std::optional<core::MonoTime> CallLanes::next_time(Priority priority) const {
     return earliest;
 }
 
+int CallLanes::accounts() const {
+    int count = 0;
+    const std::string *last = nullptr; // lanes are sorted by account
+    for (const auto &[name, lane] : lanes_[1]) {
+        count += last == nullptr || *last != name.first ? 1 : 0;
+        last = &name.first;
+    }
+    return count;
+}
+
 } // namespace billstack::stripe

@@ -30,6 +30,8 @@ class CallLanes {
     CallLane *next(Priority priority, core::MonoTime now);
     // When the first of them may go; nullopt: nothing waits.
     std::optional<core::MonoTime> next_time(Priority priority) const;
+    // Of background calls that have not ended.
+    int accounts() const;
 
   private:
     using Map = std::map<std::pair<std::string, std::string>, CallLane>;

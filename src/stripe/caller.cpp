@@ -9,6 +9,7 @@
 #include "json/card_numbers.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <deque>
 #include <map>
 #include <random>
@@ -22,6 +23,10 @@ namespace billstack::stripe {
 namespace {
 
 constexpr int extra_user_slots = 4;
+// What Stripe takes from an account in a second (docs.stripe.com/rate-limits), and some to spare:
+// at a latency of l seconds l times as many in flight use it, and more only come in bursts.
+constexpr double most_per_second = 120;
+constexpr int least_in_flight = 20;
 
 enum class Phase { queued, sent, backing_off };
 
@@ -130,7 +135,10 @@ struct Caller::State {
     CallLanes lanes;
     std::multimap<core::MonoTime, CallId> backing_off;
     std::map<http::RequestId, CallId> sent;
+    double latency = 0; // seconds, smoothed
 
+    void note_latency(const Job &job, const http::Response &response);
+    int background_slots() const;
     bool admitted(CallLane &lane);
     void tell_gate(const Job &job, const http::Response *response, const CallResult *result);
     bool has_slot(Priority priority) const;
@@ -147,8 +155,22 @@ struct Caller::State {
 };
 
 bool Caller::State::has_slot(Priority priority) const {
-    const int limit = options.max_in_flight + (priority == Priority::user ? extra_user_slots : 0);
+    const int limit =
+        priority == Priority::user ? options.max_in_flight + extra_user_slots : background_slots();
     return static_cast<int>(sent.size()) < limit;
+}
+
+int Caller::State::background_slots() const {
+    const double wanted = std::ceil(most_per_second * latency) * lanes.accounts();
+    return std::min(options.max_in_flight,
+                    std::max(least_in_flight, static_cast<int>(std::min(wanted, 1e6))));
+}
+
+void Caller::State::note_latency(const Job &job, const http::Response &response) {
+    if (response.failure != http::Failure::none || response.status >= 400)
+        return;
+    const double seconds = std::chrono::duration<double>(clock.mono() - job.sent).count();
+    latency += (seconds - latency) / 16;
 }
 
 // backing off -> queued, at the front: it has waited already.
@@ -265,6 +287,7 @@ void Caller::State::on_completion(http::Completion completion, std::vector<CallR
         ++stats.rate_limited;
     const bool again = should_retry(response, job.call.method, job.attempts, job.call.retry);
     CallResult result = result_of(id, job, response);
+    note_latency(job, response);
     sent.erase(found);
     tell_gate(job, &response, &result);
     if (again) {

@@ -75,7 +75,9 @@ struct CallResult {
 
 struct CallerOptions {
     std::string api_version;
-    int max_in_flight = 20;   // requests on the wire; user calls may use 4 more
+    // Requests on the wire at most; user calls may use 4 more. Background calls take as many of
+    // them as Stripe's limits need at its latency, 20 at least.
+    int max_in_flight = 20;
     RateGate *gate = nullptr; // outlives the Caller; none: no limits
 };
 

@@ -9,7 +9,7 @@ namespace {
 
 constexpr std::int64_t second_us = 1000000;
 // Requests do not arrive at the distances they were sent at: a second lasts a little longer.
-constexpr std::int64_t margin_percent = 2;
+constexpr std::int64_t margin_tenths = 15; // of a percent
 constexpr std::int64_t users_remembered_us = 30 * second_us;
 constexpr std::int64_t refusals_remembered_us = 30 * second_us;
 constexpr std::int32_t no_bound = std::numeric_limits<std::int32_t>::max() / 2;
@@ -26,7 +26,7 @@ Window window_of(std::int32_t rate) {
     window.count = std::clamp(rate / 1000, 1, rate_ring_size);
     window.interval_us = std::max<std::int64_t>(1, 1000 * second_us / rate);
     window.length_us = window.count * 1000 * second_us / rate;
-    window.length_us += window.length_us * margin_percent / 100;
+    window.length_us += window.length_us * margin_tenths / 1000;
     return window;
 }
 

@@ -230,6 +230,40 @@ TEST_F(CallerTest, a_user_is_never_behind_the_background) {
     EXPECT_EQ(transport.requests[7].target, "/v1/customers");
 }
 
+// Stripe's limit is a rate: twenty in flight use it up to a latency of 0.17 s, and more are needed
+// beyond.
+TEST(CallerSlots, background_calls_adapt_to_the_latency) {
+    FakeTransport transport;
+    TestClock clock;
+    Caller caller{transport, clock, {"2025-03-31.basil", 70}, 42};
+    std::vector<CallResult> results;
+    auto go_on = [&](Milliseconds latency, std::size_t answers, const std::string &account) {
+        for (std::size_t i = 0; i < answers; ++i) {
+            Call call = call_of();
+            call.account = account;
+            caller.submit(call);
+        }
+        caller.step(results);
+        for (std::size_t i = 0; i < answers; ++i) {
+            clock.passed +=
+                Milliseconds(latency.count() / static_cast<std::int64_t>(transport.in_flight()));
+            transport.answer(transport.open.begin()->first, answered(200));
+            caller.step(results);
+        }
+        return transport.in_flight();
+    };
+    for (int i = 0; i < 100; ++i)
+        caller.submit(call_of());
+    caller.step(results);
+    EXPECT_EQ(transport.in_flight(), 20U);
+    EXPECT_EQ(go_on(Milliseconds(150), 100, ""), 20U);
+    EXPECT_NEAR(static_cast<double>(go_on(Milliseconds(400), 500, "")), 49, 4);
+    for (int i = 0; i < 600; ++i)
+        caller.submit(call_of());
+    EXPECT_EQ(go_on(Milliseconds(400), 500, "another"), 70U); // two accounts; max_in_flight
+    EXPECT_NEAR(static_cast<double>(go_on(Milliseconds(100), 1000, "")), 22, 3);
+}
+
 TEST_F(CallerTest, cancel_works_in_every_phase) {
     const CallId sent = caller.submit(call_of());
     const CallId waiting = caller.submit(call_of());
