@@ -143,6 +143,7 @@ class RangeWalker {
     void want_child_pages(PendingPage &added);
     void submit_child_page(const Wanted &wanted);
     void submit_child_pages();
+    static void check_progress(const json::ListPage &list, const std::string &cursor);
     std::size_t complete_rows() const; // of the oldest page, from its first on
     bool drop_older(FetchedPage &fetched) const;
     void note_sight(const FetchedPage &fetched);
