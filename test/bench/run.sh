@@ -1,16 +1,18 @@
 #!/bin/bash
 # Measures and prints; nothing here passes or fails. What is measured and how stands in docs/benchmark.md.
-# Usage: run.sh [--rounds N] [--customers N] [--large]    3 rounds; 10000 customers: 88,080 objects;
+# Usage: run.sh [--rounds N] [--customers N] [--workers N] [--large]
+#        3 rounds; 10000 customers: 88,080 objects; billstack.workers: 1;
 #        --large: afterwards an account ten times as large, copied once
 . "$(dirname "$0")/../env/common.sh"
 
-rounds=3 customers=10000 large=
+rounds=3 customers=10000 workers=1 large=
 while [ $# -gt 0 ]; do
     case $1 in
     --rounds) rounds=$2; shift 2 ;;
     --customers) customers=$2; shift 2 ;;
+    --workers) workers=$2; shift 2 ;;
     --large) large=yes; shift ;;
-    *) sed -n '2,4s/^# \{0,1\}//p' "$0"; exit 2 ;;
+    *) sed -n '2,5s/^# \{0,1\}//p' "$0"; exit 2 ;;
     esac
 done
 
@@ -36,7 +38,7 @@ start() { # start CUSTOMERS: simulator and server, anew
     server_dir "$dir"
     port=$(start_simulator "$dir" --seed 11 --key "$key" --customers "$1" --products 20 --prices 60 \
         --subscriptions $(($1 * 8 / 10)) --invoices $(($1 * 3)) --charges $(($1 * 4)))
-    printf "billstack.api_base = 'http://127.0.0.1:%s'\n" "$port" >"$dir/stripe.conf"
+    printf "billstack.api_base = 'http://127.0.0.1:%s'\nbillstack.workers = %s\n" "$port" "$workers" >"$dir/stripe.conf"
     "$top/test/env/cluster.sh" start "$dir" "$here/server.conf" "$dir/stripe.conf"
     sql -c 'CREATE EXTENSION billstack' -f "$here/baseline.sql"
     postmaster=$(as_server head -n 1 "$dir/data/postmaster.pid")

@@ -184,6 +184,9 @@ void BackfillService::work(std::size_t most_rows, const std::function<void()> &b
             }
             pause(*active, error.what());
         }
+        if (active->gone) {
+            active->backfill->stop(); // nothing of it is sent any more
+        }
         between();
     }
     if (std::any_of(runs_.begin(), runs_.end(), [](const auto &active) { return active->gone; })) {
